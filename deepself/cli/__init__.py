@@ -1,0 +1,55 @@
+"""The command line: one verb a stage."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from deepself import __version__
+from deepself.errors import UserError
+
+VERBS = {
+    "demo": "make the demo's recordings",
+    "check": "read every recording once and list every problem",
+    "split": "assign items to folds and partitions",
+    "extract": "make one feature of all recordings",
+    "fetch": "fetch published weights, verified by checksum",
+    "train": "train one model on one fold",
+    "fuse": "combine the predictions of several models",
+    "score": "score every run and fusion",
+    "track": "log the study to MLflow",
+    "report": "write the study's report",
+    "schema": "print the JSON schema of the study file",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; return the exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    parser = _parser(arguments[0] if arguments else None)
+    args = parser.parse_args(arguments)
+    try:
+        args.run(args)
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"deepself {args.verb}: {line}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"deepself {args.verb}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Only the chosen verb's module is imported: `--help` and each job start fast."""
+    parser = argparse.ArgumentParser(prog="deepself", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"deepself {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, summary in VERBS.items():
+        sub = verbs.add_parser(verb, help=summary, description=f"{summary.capitalize()}.")
+        if verb == chosen:
+            module = import_module(f"deepself.cli.{verb}")
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser

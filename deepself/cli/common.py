@@ -1,0 +1,23 @@
+"""What several verbs share."""
+
+import argparse
+
+from deepself.study import Layout, Study, load
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """Add the study file and its overrides."""
+    parser.add_argument("study", metavar="STUDY", help="the study's YAML file")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="override one value of the study; may be given several times",
+    )
+
+
+def open_study(args: argparse.Namespace) -> tuple[Study, Layout]:
+    """Read the study that the arguments name, and where its results lie."""
+    study = load(args.study, args.set)
+    return study, Layout(study.name)

@@ -1,0 +1,127 @@
+"""The part of a study that says what the recordings are and how they are split."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from deepself.study.base import Strict
+
+
+class Duration(Strict):
+    """One length for all recordings of a modality."""
+
+    seconds: PositiveFloat = Field(description="Length of every signal, in seconds.")
+    longer: Literal["crop", "error"] = Field(
+        "crop", description="Longer recordings: keep the first `seconds`, or refuse them."
+    )
+    shorter: Literal["zero", "repeat", "reflect", "error"] = Field(
+        "zero", description="Shorter recordings: how the end is filled, or refuse them."
+    )
+
+
+class Modality(Strict):
+    """One kind of file in the manifest."""
+
+    column: str | None = Field(
+        None, description="Manifest column with the file's path; default: the modality's name."
+    )
+
+
+class AudioModality(Modality):
+    """Sound files, resampled to one rate."""
+
+    kind: Literal["audio"]
+    sample_rate: PositiveFloat = Field(description="Rate in Hz to which all are resampled.")
+    channels: Literal["mix", "keep"] = Field(
+        "mix",
+        description="`mix` averages the channels to one; `keep` needs the same number in all.",
+    )
+    duration: Duration | None = Field(
+        None, description="Without it, all recordings must have the same length."
+    )
+
+
+class SensorModality(Modality):
+    """Single- or multi-channel sensor files (EEG and the like); columns are channels."""
+
+    kind: Literal["sensor"]
+    sample_rate: PositiveFloat = Field(description="Rate in Hz at which the files were recorded.")
+    duration: Duration | None = Field(
+        None, description="Without it, all recordings must have the same length."
+    )
+
+
+class ImageModality(Modality):
+    """Pictures, brought to one size."""
+
+    kind: Literal["image"]
+    height: PositiveInt = Field(description="Height in pixels to which all are resized.")
+    width: PositiveInt = Field(description="Width in pixels to which all are resized.")
+    channels: Literal["grey", "rgb"] = "grey"
+
+
+AnyModality = Annotated[AudioModality | SensorModality | ImageModality, Field(discriminator="kind")]
+
+
+class Dataset(Strict):
+    """Where the recordings lie and which manifest columns say what."""
+
+    root: str = Field(
+        description="Folder of the data set: absolute, or relative to $DEEPSELF_DATA or to here."
+    )
+    manifest: str = Field("manifest.csv", description="Table in `root`: one row a recording.")
+    id: str = Field("id", description="Column with a unique name for each row.")
+    label: str = Field("label", description="Column with the class.")
+    group: str | None = Field(
+        None, description="Column with subject or source; a group never spans two partitions."
+    )
+    classes: list[str] | None = Field(
+        None, description="The classes, in order; default: all labels found, sorted."
+    )
+    modalities: dict[str, AnyModality] = Field(min_length=1)
+
+
+class NextFold(Strict):
+    """Dev is the fold after the test fold, cyclically."""
+
+    method: Literal["next_fold"] = "next_fold"
+
+
+class Holdout(Strict):
+    """Dev is a stratified (and grouped, where there are groups) part of the training folds."""
+
+    method: Literal["holdout"]
+    fraction: float = Field(0.2, gt=0, lt=1, description="Share of the training items.")
+
+
+AnyDev = Annotated[NextFold | Holdout, Field(discriminator="method")]
+
+
+class Splits(Strict):
+    """How items are assigned to folds, and each fold's dev partition."""
+
+    method: Literal["given", "stratified", "grouped", "partition"] = Field(
+        "stratified",
+        description=(
+            "`given`: folds from `column`; `stratified`: equal class shares; `grouped`: the same "
+            "with whole groups; `partition`: one fold, train/dev/test from `column`."
+        ),
+    )
+    column: str | None = Field(
+        None, description="Manifest column for `given` (default fold) or `partition`."
+    )
+    folds: int = Field(5, ge=2, description="Number of folds, for `stratified` and `grouped`.")
+    dev: AnyDev = NextFold()
+    seed: int = Field(
+        0, ge=0, description="Governs the drawing of folds and of held-out dev items."
+    )
+
+    @model_validator(mode="after")
+    def _dev_fold_needs_a_third(self) -> "Splits":
+        drawn = self.method in ("stratified", "grouped")
+        if drawn and isinstance(self.dev, NextFold) and self.folds < 3:
+            raise ValueError(
+                "dev: next_fold needs at least 3 folds (test, dev, training); "
+                "set folds to 3 or more, or dev to {method: holdout}"
+            )
+        return self

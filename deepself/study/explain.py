@@ -1,0 +1,93 @@
+"""Pydantic's errors in the study's words: the key's path, what is expected, the nearest name."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from deepself.study.schema import Study
+
+Path = list[str | int]
+
+
+def explain(raw: Any, problem: Mapping[str, Any]) -> str:
+    """One line for one of pydantic's errors about the content `raw` of a study."""
+    path = _key_path(raw, problem["loc"])
+    name = ".".join(map(str, path)) or "study"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{name}: unknown key{nearest(str(path[-1]), _keys(raw, path[:-1]))}"
+        case "missing":
+            return f"{name}: missing; add it"
+        case "union_tag_invalid":
+            key = problem["ctx"]["discriminator"].strip("'")
+            known = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
+            given = problem["ctx"]["tag"]
+            return f"{name}.{key}: unknown {key} {given!r}{nearest(given, known)}"
+        case "union_tag_not_found":
+            return f"{name}.{problem['ctx']['discriminator'].strip(chr(39))}: missing; add it"
+        case "string_pattern_mismatch":
+            return f"{name}: use letters, digits, _ and - only"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = "" if isinstance(given, dict | list) else f", not {given!r}"
+    return f"{name}: {message[0].lower()}{message[1:]}{shown}"
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """The hint behind an unknown name: the nearest known one, or all of them."""
+    near = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f", did you mean {near[0]}?" if near else f"; known: {', '.join(known) or 'none'}"
+
+
+def _key_path(raw: Any, loc: tuple) -> Path:
+    """The path as the user wrote it: pydantic's union tags and markers are left out."""
+    path: Path = []
+    node = raw
+    for i, part in enumerate(loc):
+        inside = (isinstance(node, Mapping) and part in node) or (
+            isinstance(node, list) and isinstance(part, int) and part < len(node)
+        )
+        missing_key = i == len(loc) - 1 and isinstance(node, Mapping) and part != "[key]"
+        if inside:
+            node = node[part]
+        elif not missing_key:
+            continue
+        path.append(part)
+    return path
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Study.model_json_schema()
+
+
+def _keys(raw: Any, path: Path) -> list[str]:
+    """The keys that the section at `path` knows, by the study's JSON schema."""
+    node, value = _schema(), raw
+    for part in path:
+        value = value[part]
+        child = node.get("properties", {}).get(part) or node.get("items")
+        node = _resolve(child or node.get("additionalProperties") or _by_pattern(node), value)
+    return list(node.get("properties", {}))
+
+
+def _by_pattern(node: dict[str, Any]) -> dict[str, Any]:
+    """A mapping with free, but restricted, names."""
+    return next(iter(node.get("patternProperties", {}).values()), {})
+
+
+def _resolve(node: dict[str, Any], value: Any) -> dict[str, Any]:
+    """Follow references, and the branch of a union that the value chose."""
+    while True:
+        options = [n for n in node.get("anyOf", []) if n.get("type") != "null"]
+        if "$ref" in node:
+            node = _schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        elif "discriminator" in node:
+            key = node["discriminator"]["propertyName"]
+            default = next(iter(node["discriminator"]["mapping"]))
+            node = {"$ref": node["discriminator"]["mapping"][value.get(key, default)]}
+        elif options:
+            node = options[0]
+        else:
+            return node

@@ -1,0 +1,97 @@
+"""What a thing is made from, as a digest: the names of feature files, the slices that rerun a job.
+
+A slice is the smallest part of the study that shapes a stage's output, with the stage's version.
+Snakemake compares slices as text, so a change reruns exactly what depends on it.
+"""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from deepself.errors import UserError
+from deepself.store.files import canonical_json
+from deepself.store.published import weights_digest
+from deepself.study.layout import Layout
+from deepself.study.schema import Study
+
+VERSIONS = {"check": 1, "split": 1, "extract": 1, "train": 1, "fuse": 1}
+"""Raised when a stage's code changes what it writes for the same input."""
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a value's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def check_slice(study: Study) -> dict[str, Any]:
+    """What `check` depends on: which files are read, and what they must be."""
+    return {"version": VERSIONS["check"], "dataset": study.dataset.model_dump()}
+
+
+def split_slice(study: Study) -> dict[str, Any]:
+    """What `split` depends on, besides the manifest and the inventory."""
+    return {
+        "version": VERSIONS["split"],
+        "splits": study.splits.model_dump(),
+        "columns": study.dataset.model_dump(include={"id", "label", "group", "classes"}),
+        "modalities": list(study.dataset.modalities),
+    }
+
+
+def feature_slice(study: Study, name: str) -> dict[str, Any]:
+    """What a feature's content depends on, besides the recordings."""
+    spec = study.features[name]
+    slice_: dict[str, Any] = {"version": VERSIONS["extract"], "feature": spec.model_dump()}
+    if spec.kind == "embedding":
+        # Names within a study do not shape content: two studies may call one feature differently.
+        slice_["feature"] |= {"of": None, "weights": weights_digest(spec.network, spec.weights)}
+        slice_["of"] = feature_slice(study, spec.of)
+    else:
+        modality = study.dataset.modalities[spec.modality]
+        slice_["feature"]["modality"] = None
+        slice_["modality"] = modality.model_dump(exclude={"column"})
+    return slice_
+
+
+def feature_file(study: Study, layout: Layout, name: str) -> Path:
+    """Path of a feature's file; its name carries the digest of all that shapes its content.
+
+    The digests of the recordings come from `dataset.json`, which `split` writes.
+    """
+    recordings = read_dataset(layout)["modalities"][study.modality_of(name)]["digest"]
+    identity = digest({"slice": feature_slice(study, name), "recordings": recordings})
+    return layout.results / "features" / f"{study.features[name].kind}-{identity[:16]}.h5"
+
+
+def model_slice(study: Study, name: str) -> dict[str, Any]:
+    """What a run depends on, besides its feature file, its fold and its seed."""
+    model = study.models[name]
+    slice_ = {"version": VERSIONS["train"], **model.model_dump(exclude={"feature"})}
+    slice_["normalise"] = model.normalisation
+    if model.network is not None and model.weights is not None:
+        slice_["network"]["weights"] = weights_digest(model.network.type, model.weights)
+    return slice_
+
+
+def fusion_slice(study: Study, name: str, members: list[str]) -> dict[str, Any]:
+    """What a fusion depends on, besides its members' predictions."""
+    fusion = study.fusions[name].model_dump(exclude={"members"})
+    modalities = [study.modality_of(study.models[m].feature) for m in members]
+    return {"version": VERSIONS["fuse"], "fusion": fusion, "modalities": modalities}
+
+
+def read_dataset(layout: Layout) -> dict[str, Any]:
+    """What `split` found: classes, folds, and each modality's digest."""
+    path = layout.dataset
+    try:
+        return _read_dataset(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; run split") from None
+
+
+@lru_cache(maxsize=8)
+def _read_dataset(path: Path, _changed: int) -> dict[str, Any]:
+    """Hundreds of jobs ask in one parse of the workflow; the file is read once."""
+    return json.loads(path.read_text(encoding="utf-8"))

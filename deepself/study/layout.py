@@ -1,0 +1,67 @@
+"""Where everything that a study writes is found."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one study below `results/`."""
+
+    name: str
+    results: Path = RESULTS
+
+    @property
+    def folder(self) -> Path:
+        """The study's own folder."""
+        return self.results / self.name
+
+    @property
+    def inventory(self) -> Path:
+        """What each recording is: size, checksum, rate, length."""
+        return self.folder / "inventory.csv"
+
+    @property
+    def folds(self) -> Path:
+        """Partition of each item in each fold."""
+        return self.folder / "folds.csv"
+
+    @property
+    def dataset(self) -> Path:
+        """Classes, folds and the digests of each modality's recordings."""
+        return self.folder / "dataset.json"
+
+    def run(self, model: str, fold: str, seed: int) -> Path:
+        """Folder of one run."""
+        return self.folder / "runs" / model / f"fold-{fold}" / f"seed-{seed}"
+
+    def fusion(self, name: str, fold: str, seed: int) -> Path:
+        """Folder of one fusion's predictions for one fold and seed."""
+        return self.folder / "fusions" / name / f"fold-{fold}" / f"seed-{seed}"
+
+    @property
+    def scores(self) -> Path:
+        """One row a run or fusion, fold, seed and partition."""
+        return self.folder / "scores.csv"
+
+    @property
+    def summary(self) -> Path:
+        """One row a model or fusion and partition: mean over folds and seeds, with interval."""
+        return self.folder / "summary.csv"
+
+    @property
+    def confusion(self) -> Path:
+        """Counts of true and predicted label, a fold and seed each."""
+        return self.folder / "confusion.csv"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.folder / "report.html"
+
+    @property
+    def tracking(self) -> Path:
+        """Which MLflow run belongs to which run of the study."""
+        return self.folder / "tracking.json"

@@ -1,0 +1,157 @@
+"""What typed sections alone cannot see: names that point elsewhere, and limits set elsewhere."""
+
+import os
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from deepself.store.published import PUBLISHED, published
+from deepself.study.explain import nearest
+from deepself.study.features import (
+    AudioSetMel,
+    Embedding,
+    LogMel,
+    Picture,
+    Scalogram,
+    SignalFeature,
+)
+from deepself.study.schema import Study
+
+Problem = tuple[str, str]  # key path, message
+
+NETWORK_INPUT = {
+    "cnn1d": {"waveform"},
+    "cnn2d": {"spectrogram", "log_mel", "scalogram", "audioset_mel", "picture"},
+    "rnn": {"waveform", "spectrogram", "log_mel", "scalogram", "audioset_mel"},
+    "cnn_rnn": {"waveform", "spectrogram", "log_mel", "scalogram", "audioset_mel"},
+    "resnet18": {"spectrogram", "log_mel", "scalogram", "audioset_mel", "picture"},
+    "mn04_as": {"audioset_mel"},
+}
+"""Feature kinds that each network reads; networks not named read any."""
+
+
+def problems(study: Study) -> Iterator[Problem]:
+    """Yield every broken reference of a study, with its key's path."""
+    yield from _features(study)
+    yield from _models(study)
+    yield from _fusions(study)
+    yield from _splits(study)
+
+
+def unknown(word: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, with the nearest known one."""
+    return f"unknown {word} {name!r}{nearest(name, list(known))}"
+
+
+def members(study: Study, patterns: list[str]) -> list[str]:
+    """Names of the models that a fusion's patterns match, in the study's order."""
+    return [m for m in study.models if any(fnmatchcase(m, p) for p in patterns)]
+
+
+def _features(study: Study) -> Iterator[Problem]:
+    for name, spec in study.features.items():
+        path = f"features.{name}"
+        if isinstance(spec, Embedding):
+            yield from _embedding(study, name, spec)
+            continue
+        modality = study.dataset.modalities.get(spec.modality)
+        if modality is None:
+            yield f"{path}.modality", unknown("modality", spec.modality, study.dataset.modalities)
+            continue
+        if isinstance(spec, Picture) != (modality.kind == "image"):
+            yield (
+                f"{path}.kind",
+                f"{spec.kind} cannot be made from {spec.modality}, of kind {modality.kind}",
+            )
+        elif isinstance(spec, SignalFeature) and modality.kind != "image":
+            yield from _band_edges(path, spec, modality.sample_rate)
+
+
+def _embedding(study: Study, name: str, spec: Embedding) -> Iterator[Problem]:
+    path = f"features.{name}"
+    source = study.features.get(spec.of)
+    if source is None:
+        yield f"{path}.of", unknown("feature", spec.of, study.features)
+    elif source.kind not in NETWORK_INPUT[spec.network]:
+        yield f"{path}.of", _wrong_input(spec.network, spec.of, source.kind)
+    yield from _weights(f"{path}.weights", spec.network, spec.weights)
+
+
+def _band_edges(path: str, spec: SignalFeature, sample_rate: float) -> Iterator[Problem]:
+    nyquist = sample_rate / 2
+    edges: dict[str, float | None] = {}
+    if spec.filter is not None:
+        edges |= {"filter.low": spec.filter.low, "filter.high": spec.filter.high}
+    if isinstance(spec, LogMel):
+        edges |= {"fmin": spec.fmin, "fmax": spec.fmax}
+    if isinstance(spec, Scalogram):
+        edges["frequencies.high"] = spec.frequencies.high
+    for key, edge in edges.items():
+        strict = key.startswith("filter")  # a Butterworth edge must lie below, a mel edge may touch
+        if edge is not None and (edge >= nyquist if strict else edge > nyquist):
+            yield (
+                f"{path}.{key}",
+                f"{edge:g} Hz must lie below {nyquist:g} Hz, half the sampling rate of "
+                f"{spec.modality} ({sample_rate:g} Hz)",
+            )
+    if isinstance(spec, AudioSetMel) and sample_rate != 32000:
+        yield (
+            f"{path}.modality",
+            f"audioset_mel needs a sample_rate of 32000, {spec.modality} has {sample_rate:g}",
+        )
+
+
+def _models(study: Study) -> Iterator[Problem]:
+    for name, model in study.models.items():
+        path = f"models.{name}"
+        feature = study.features.get(model.feature)
+        if feature is None:
+            yield f"{path}.feature", unknown("feature", model.feature, study.features)
+            continue
+        if model.normalise == "bin" and feature.kind in ("waveform", "picture", "embedding"):
+            yield f"{path}.normalise", f"{model.feature} is a {feature.kind}, which has no bins"
+        if model.network is None:
+            continue
+        kind = model.network.type
+        if feature.kind not in NETWORK_INPUT.get(kind, {feature.kind}):
+            yield f"{path}.feature", _wrong_input(kind, model.feature, feature.kind)
+        if model.weights is not None:
+            yield from _weights(f"{path}.network.weights", kind, model.weights)
+            if model.normalise not in (None, "none"):
+                yield f"{path}.normalise", "must be none where pretrained weights are used"
+
+
+def _wrong_input(network: str, feature: str, kind: str) -> str:
+    accepted = ", ".join(sorted(NETWORK_INPUT[network]))
+    return f"{network} reads features of kind {accepted}; {feature} is of kind {kind}"
+
+
+def _weights(path: str, network: str, weights: str) -> Iterator[Problem]:
+    if published(network, weights) or os.path.isfile(weights):
+        return
+    name = PUBLISHED[network].name
+    yield path, f"{weights!r} is neither {name!r} nor a file that exists"
+
+
+def _fusions(study: Study) -> Iterator[Problem]:
+    for name, fusion in study.fusions.items():
+        path = f"fusions.{name}"
+        if name in study.models:
+            yield path, "a model has this name too; rename one of them"
+        broken = False
+        for i, pattern in enumerate(fusion.members):
+            if not members(study, [pattern]):
+                broken = True
+                yield f"{path}.members.{i}", unknown("model", pattern, study.models)
+        if not broken and len(members(study, fusion.members)) < 2:
+            yield f"{path}.members", "a fusion needs at least two models"
+
+
+def _splits(study: Study) -> Iterator[Problem]:
+    group, method = study.dataset.group, study.splits.method
+    if method == "grouped" and group is None:
+        yield "dataset.group", "splits.method is grouped: name the manifest column of the groups"
+    if method == "stratified" and group is not None:
+        yield (
+            "splits.method",
+            f"stratified would spread groups ({group}) over partitions; use grouped",
+        )

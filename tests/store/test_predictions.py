@@ -1,0 +1,37 @@
+"""Predictions come back as they were written, to the last digit."""
+
+import numpy as np
+import pytest
+
+from deepself.errors import UserError
+from deepself.store.predictions import Predictions, read_predictions, write_predictions
+
+
+def predictions(classes=("id", "p_x", "<script>")):
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(len(classes)), 4)
+    return Predictions(
+        np.array(["dev", "dev", "test", "test"], dtype=object),
+        np.array(["a", "b", "c", "d"], dtype=object),
+        np.array([classes[0], classes[1], classes[2], classes[0]], dtype=object),
+        classes,
+        probabilities,
+    )
+
+
+def test_round_trip(tmp_path):
+    written = predictions()
+    write_predictions(tmp_path / "p.csv", written)
+    read = read_predictions(tmp_path / "p.csv")
+    assert read.classes == written.classes
+    np.testing.assert_array_equal(read.probabilities, written.probabilities)
+    np.testing.assert_array_equal(read.labels, written.labels)
+    assert read.part("test").ids.tolist() == ["c", "d"]
+    assert read.true.tolist() == [0, 1, 2, 0]
+
+
+@pytest.mark.parametrize("text", ["", "partition,id,label\n", "partition,id,label,p_a\ndev,a,x,?\n"])
+def test_damaged_table_is_named(tmp_path, text):
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(UserError, match=r"p\.csv"):
+        read_predictions(tmp_path / "p.csv")

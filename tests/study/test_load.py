@@ -1,0 +1,111 @@
+"""A mistake in a study is one clear line that names its key."""
+
+import pytest
+
+from deepself.errors import UserError
+from deepself.study import load
+from tests.tiny import STUDY, write_study
+
+MISTAKES = [
+    ("models.cnn.trainig={}", "models.cnn.trainig: unknown key, did you mean training?"),
+    ("modles={}", "modles: unknown key, did you mean models?"),
+    ("models.cnn.network.chanels=[3]", "models.cnn.network.chanels: unknown key, did you mean chan"),
+    ("models.cnn.network.type=cnn3d", "models.cnn.network.type: unknown type 'cnn3d', did you mean"),
+    ("features.wave.kind=sound", "features.wave.kind: unknown kind 'sound'; known: waveform"),
+    ("features.wave.filter.hihg=9", "features.wave.filter.hihg: unknown key, did you mean high?"),
+    ("features.wave.filter.high=1000", "features.wave.filter.high: 1000 Hz must lie below 1000 Hz"),
+    ("features.wave.filter.low=950", "features.wave.filter: low (950 Hz) must lie below high"),
+    ("features.log_mel.fmax=1200", "features.log_mel.fmax: 1200 Hz must lie below 1000 Hz"),
+    ("features.wave.modality=audoi", "features.wave.modality: unknown modality 'audoi', did you"),
+    ("features.trace.kind=picture", "features.trace.kind: picture cannot be made from sensor"),
+    ("models.cnn.feature=logmel", "models.cnn.feature: unknown feature 'logmel', did you mean log_"),
+    ("models.cnn.feature=wave", "models.cnn.feature: cnn2d reads features of kind"),
+    ("models.cnn.training.lr=fast", "models.cnn.training.lr: input should be a valid number"),
+    ("models.cnn.training.epochs=0", "models.cnn.training.epochs: input should be greater than 0"),
+    ("models.cnn.network=null", "models.cnn: give either network or classifier"),
+    ("models.svm.training={lr: 1}", "models.svm: training belongs to networks"),
+    ("models.dense.normalise=bin", "models.dense.normalise: trace is a waveform, which has no bins"),
+    ("fusions.all.members=[cnm, svm]", "fusions.all.members.0: unknown model 'cnm', did you mean c"),
+    ("fusions.all.members=[cnn]", "fusions.all.members: a fusion needs at least two models"),
+    ("fusions.cnn={}", "fusions.cnn: a model has this name too"),
+    ("splits.folds=2", "splits: dev: next_fold needs at least 3 folds"),
+    ("splits.method=grouped", "dataset.group: splits.method is grouped"),
+    ("dataset.group=group", "splits.method: stratified would spread groups"),
+    ("dataset.modalities.audio.kind=mp3", "dataset.modalities.audio.kind: unknown kind 'mp3'; known"),
+    ("models.a b={}", "models.a b: use letters, digits, _ and - only"),
+    ("seeds=3", "seeds: input should be a valid list"),
+    ("name=../up", "name: use letters, digits"),
+    ("dataset.root", "--set dataset.root: write key.path=value"),
+    ("name.x=1", "--set name.x=1: name is a value"),
+]
+
+
+@pytest.fixture
+def study_file(tmp_path):
+    return write_study(tmp_path)
+
+
+@pytest.mark.parametrize(("override", "message"), MISTAKES, ids=[m for m, _ in MISTAKES])
+def test_mistake_names_its_key(study_file, override, message):
+    with pytest.raises(UserError) as error:
+        load(study_file, [override])
+    first = str(error.value).splitlines()[0].removeprefix(f"{study_file}: ")
+    assert first.startswith(message)
+
+
+def test_tiny_study_is_valid(study_file):
+    study = load(study_file)
+    assert list(study.models) == list(STUDY["models"])
+    assert study.models["cnn"].training.lr == 0.01
+
+
+def test_override_replaces_one_value(study_file):
+    study = load(study_file, ["models.cnn.training.lr=2e-1", "seeds=[1, 2]"])
+    assert study.models["cnn"].training.lr == 0.2
+    assert study.seeds == [1, 2]
+    assert study.models["cnn"].training.epochs == 3
+
+
+def test_pretrained_network_must_get_its_own_front_end(study_file):
+    network = "{type: mn04_as, weights: audioset}"
+    with pytest.raises(UserError, match=r"mn04_as reads features of kind audioset_mel"):
+        load(study_file, [f"models.cnn.network={network}"])
+    feature = "{kind: audioset_mel, modality: audio}"
+    with pytest.raises(UserError, match=r"audioset_mel needs a sample_rate of 32000, audio has 20"):
+        load(study_file, [f"features.log_mel={feature}"])
+
+
+def test_weights_are_a_published_name_or_a_file(study_file, tmp_path):
+    missing = f"models.cnn.network={{type: resnet18, weights: {tmp_path}/none.pth}}"
+    with pytest.raises(UserError, match="neither 'imagenet' nor a file that exists"):
+        load(study_file, [missing])
+    weights = tmp_path / "mine.pth"
+    weights.write_bytes(b"x")
+    load(study_file, [f"models.cnn.network={{type: resnet18, weights: {weights}}}"])
+
+
+def test_all_mistakes_are_listed_at_once(study_file):
+    with pytest.raises(UserError) as error:
+        load(study_file, ["modles={}", "models.cnn.training.lr=x"])
+    assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: a\nname: b\n", "study.yaml:2: key 'name' stands here and in line 1"),
+        ("name: [a\n", "study.yaml:2: not valid YAML"),
+        ("- a\n", "a study is a mapping"),
+        ("name: \xff\n", "name: use letters"),
+    ],
+)
+def test_broken_file_names_its_line(tmp_path, text, message):
+    file = tmp_path / "study.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message.replace(".", r"\.")):
+        load(file)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"none\.yaml: cannot be read: No such file"):
+        load(tmp_path / "none.yaml")
