@@ -1,0 +1,1 @@
+"""Recordings: the manifest, the files it names, and how they are split."""

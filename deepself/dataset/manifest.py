@@ -1,0 +1,168 @@
+"""The manifest: one row a recording, read and checked as a table."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepself.errors import UserError
+from deepself.store.files import read_table
+from deepself.study.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row of the manifest.
+
+    Attributes
+    ----------
+    row
+        Line in the file; the header is line 1.
+    id, label, group
+        Name, class, and group (empty without a group column).
+    paths
+        File of each modality.
+    columns
+        The row as it stands, for columns that a split names.
+    """
+
+    row: int
+    id: str
+    label: str
+    group: str
+    paths: dict[str, Path]
+    columns: dict[str, str]
+
+
+def data_root(dataset: Dataset) -> Path:
+    """Find the data set's folder: as given, or below the folder that DEEPSELF_DATA names."""
+    given = Path(dataset.root).expanduser()
+    shared = os.environ.get("DEEPSELF_DATA")
+    places = [given, *([Path(shared) / given] if shared else [])]
+    for place in places:
+        if (place / dataset.manifest).is_file():
+            return place
+    looked = " and ".join(str(place / dataset.manifest) for place in places)
+    hint = "" if shared else ", or DEEPSELF_DATA to the folder that holds it"
+    raise UserError(
+        f"no manifest (looked for {looked}): set dataset.root to the data set's folder{hint}"
+    )
+
+
+def read_manifest(dataset: Dataset) -> list[Item]:
+    """Read the manifest of a data set.
+
+    Raises
+    ------
+    UserError
+        One line a problem: a column that is missing, a row without id, label or file, an id that
+        stands twice, a label that is not among the declared classes.
+    """
+    root = data_root(dataset)
+    path = root / dataset.manifest
+    rows = read_table(path)
+    if not rows:
+        raise UserError(f"{path}: holds no rows")
+    files = {name: m.column or name for name, m in dataset.modalities.items()}
+    _require_columns(path, rows[0], dataset, files)
+    problems: list[str] = []
+    first_row: dict[str, int] = {}
+    items = []
+    for number, row in enumerate(rows, start=2):
+        where = f"{path}: row {number}"
+        problems += _row_problems(where, row, dataset, files)
+        name = row[dataset.id]
+        if name in first_row:
+            problems.append(
+                f"{where}: id {name!r} stands in row {first_row[name]} too; make it unique"
+            )
+        first_row.setdefault(name, number)
+        items.append(
+            Item(
+                row=number,
+                id=name,
+                label=row[dataset.label],
+                group=row[dataset.group] if dataset.group else "",
+                paths={m: root / (row[column] or "") for m, column in files.items()},
+                columns=row,
+            )
+        )
+    if problems:
+        raise UserError("\n".join(problems))
+    return items
+
+
+def classes_of(dataset: Dataset, items: list[Item]) -> list[str]:
+    """The declared classes, or all labels: numbers by value, then text by name."""
+    if dataset.classes is not None:
+        return dataset.classes
+    labels = {item.label for item in items}
+    return sorted(labels, key=lambda x: (0, float(x), x) if _is_number(x) else (1, 0.0, x))
+
+
+def recordings_digest(checksums: list[tuple[str, str]]) -> str:
+    """Digest of one modality's recordings: their ids and checksums, in the manifest's order."""
+    digest = hashlib.sha256()
+    for name, checksum in checksums:
+        digest.update(f"{name}\t{checksum}\n".encode())
+    return digest.hexdigest()
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Sizes and times of all recordings, as a digest: cheap to take, so taken before every run.
+
+    A file that is missing counts as such; `check` says so in words.
+    """
+    try:
+        root = data_root(dataset)
+        rows = read_table(root / dataset.manifest)
+    except UserError:
+        return "no manifest yet"
+    digest = hashlib.sha256()
+    for name, modality in dataset.modalities.items():
+        for row in rows:
+            path = root / (row.get(modality.column or name) or "")
+            try:
+                state = path.stat()
+                digest.update(f"{path}\t{state.st_size}\t{state.st_mtime_ns}\n".encode())
+            except OSError:
+                digest.update(f"{path}\tmissing\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _require_columns(
+    path: Path, row: dict[str, str], dataset: Dataset, files: dict[str, str]
+) -> None:
+    wanted = {"dataset.id": dataset.id, "dataset.label": dataset.label}
+    if dataset.group:
+        wanted["dataset.group"] = dataset.group
+    wanted |= {f"dataset.modalities.{name}.column": column for name, column in files.items()}
+    present = [column for column in row if column]
+    problems = [
+        f"{path}: no column {column!r} (has {', '.join(present)}); set {key}"
+        for key, column in wanted.items()
+        if column not in present
+    ]
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _row_problems(
+    where: str, row: dict[str, str], dataset: Dataset, files: dict[str, str]
+) -> list[str]:
+    needed = [dataset.id, dataset.label, *files.values()]
+    if dataset.group:
+        needed.append(dataset.group)
+    problems = [f"{where}: {column} is empty" for column in needed if not row.get(column)]
+    label = row.get(dataset.label)
+    if label and dataset.classes is not None and label not in dataset.classes:
+        known = ", ".join(dataset.classes)
+        problems.append(f"{where}: label {label!r} is none of dataset.classes ({known})")
+    return problems
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) == float(text)
+    except ValueError:
+        return False

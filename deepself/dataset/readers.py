@@ -1,0 +1,130 @@
+"""Files to arrays: one function a kind of modality.
+
+Each takes a file's name and content, so that a file is read from disk once, for its checksum and
+for its samples. To read a new format, add its suffix to a table below and say how.
+"""
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+
+class ReadError(Exception):
+    """A recording cannot be read; the message says why, not which."""
+
+
+def read_audio(path: Path, content: bytes) -> tuple[np.ndarray, float]:
+    """Decode a sound file.
+
+    Returns
+    -------
+    signal
+        float32, shape (channels, samples), in [-1, 1] for integer formats.
+    sample_rate
+        In Hz.
+    """
+    import soundfile
+
+    try:
+        signal, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        reason = str(getattr(error, "error_string", error)).rstrip(".")
+        raise ReadError(f"cannot be decoded as audio: {reason}") from None
+    return np.ascontiguousarray(signal.T), float(rate)
+
+
+def read_sensor(path: Path, content: bytes) -> np.ndarray:
+    """Read a sensor file: float32, shape (channels, samples); columns are channels.
+
+    Delimited text (`.txt`, `.csv`, `.tsv`, `.asc`, with or without a header) and NumPy's `.npy`.
+    """
+    reader = SENSOR_FORMATS.get(path.suffix.lower())
+    if reader is None:
+        raise ReadError(f"unknown sensor format; known: {', '.join(SENSOR_FORMATS)}")
+    table = reader(content)
+    if table.ndim == 1:
+        table = table[:, None]
+    if table.ndim != 2:
+        raise ReadError(f"has {table.ndim} axes; expected samples in rows, channels in columns")
+    return np.ascontiguousarray(table.T, dtype=np.float32)
+
+
+def read_image(path: Path, content: bytes, channels: str) -> np.ndarray:
+    """Decode a picture: float32 in [0, 1], shape (channels, height, width).
+
+    Parameters
+    ----------
+    path, content
+        The file's name and content.
+    channels
+        `grey` (1 channel) or `rgb` (3 channels).
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            upright = ImageOps.exif_transpose(opened)
+            picture = np.asarray(upright.convert("L" if channels == "grey" else "RGB"))
+    except UnidentifiedImageError:
+        raise ReadError("is no picture of a known format") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ReadError(f"cannot be decoded as a picture: {error}") from None
+    axes = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
+    return np.ascontiguousarray(axes, dtype=np.float32) / 255
+
+
+def _read_text(content: bytes) -> np.ndarray:
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ReadError("is not a text file") from None
+    lines = [line.strip() for line in lines if line.strip()]
+    if not lines:
+        raise ReadError("is empty")
+    header = 0 if _is_numeric(lines[0]) else 1
+    try:
+        rows = [[float(value) for value in _values(line)] for line in lines[header:]]
+        return np.array(rows, dtype=np.float64)
+    except ValueError:
+        return _name_bad_line(lines, header)
+
+
+def _name_bad_line(lines: list[str], header: int) -> np.ndarray:
+    columns = len(_values(lines[header])) if len(lines) > header else 0
+    for number, line in enumerate(lines[header:], start=header + 1):
+        if not _is_numeric(line):
+            raise ReadError(f"line {number} is not numeric: {line[:40]!r}")
+        if len(_values(line)) != columns:
+            raise ReadError(f"line {number} has {len(_values(line))} values, the first {columns}")
+    raise ReadError("is not a table of numbers")
+
+
+def _values(line: str) -> list[str]:
+    return [value for value in re.split(r"[,;\t ]+", line) if value]
+
+
+def _is_numeric(line: str) -> bool:
+    try:
+        return bool([float(value) for value in _values(line)])
+    except ValueError:
+        return False
+
+
+def _read_npy(content: bytes) -> np.ndarray:
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ReadError(f"cannot be read as NPY: {error}") from None
+
+
+SENSOR_FORMATS: dict[str, Callable[[bytes], np.ndarray]] = {
+    ".txt": _read_text,
+    ".csv": _read_text,
+    ".tsv": _read_text,
+    ".asc": _read_text,
+    ".npy": _read_npy,
+}
+"""Reader of each suffix; each returns samples in rows, channels in columns."""

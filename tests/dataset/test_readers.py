@@ -1,0 +1,108 @@
+"""Each kind of file, written by its format's own writer, is read as it was meant."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from deepself.dataset.readers import ReadError, read_audio, read_image, read_sensor
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype", "tolerance"),
+    [
+        ("WAV", "PCM_U8", 0.01),
+        ("WAV", "PCM_16", 1e-4),
+        ("WAV", "PCM_24", 1e-6),
+        ("WAV", "FLOAT", 0),
+        ("FLAC", "PCM_16", 1e-4),
+        ("OGG", "VORBIS", 0.1),
+    ],
+)
+def test_sound(form, subtype, tolerance):
+    time = np.arange(4000) / 8000
+    stereo = np.stack([np.sin(2 * np.pi * 440 * time), 0.3 * np.cos(2 * np.pi * 300 * time)])
+    content = io.BytesIO()
+    soundfile.write(content, 0.5 * stereo.T, 8000, format=form, subtype=subtype)
+    signal, rate = read_audio(Path("x"), content.getvalue())
+    assert rate == 8000
+    assert signal.dtype == np.float32
+    assert signal.shape == (2, 4000)
+    np.testing.assert_allclose(signal, 0.5 * stereo, atol=tolerance + 1e-7)
+
+
+TABLE = np.array([[1.5, -2], [3, 4e-3], [5, 6]])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "1.5,-2\n3,4e-3\n5,6\n"),
+        ("a.csv", "left,right\n1.5,-2\n3,4e-3\n5,6\n"),
+        ("a.tsv", "1.5\t-2\n3\t4e-3\n5\t6"),
+        ("a.txt", "  1.5   -2\r\n3 4e-3\r\n\r\n5 6\r\n"),
+        ("a.asc", "1.5;-2\n3;4e-3\n5;6\n"),
+    ],
+)
+def test_delimited_text(name, text):
+    np.testing.assert_allclose(read_sensor(Path(name), text.encode()), TABLE.T)
+
+
+def test_one_value_a_line_is_one_channel():
+    assert read_sensor(Path("Z001.TXT"), b"12\n-4\n7\n").tolist() == [[12, -4, 7]]
+
+
+def test_npy():
+    content = io.BytesIO()
+    np.save(content, TABLE)
+    np.testing.assert_allclose(read_sensor(Path("a.npy"), content.getvalue()), TABLE.T)
+
+
+def test_npy_with_objects_is_not_unpickled():
+    content = io.BytesIO()
+    np.save(content, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(ReadError, match="cannot be read as NPY"):
+        read_sensor(Path("a.npy"), content.getvalue())
+
+
+def test_unknown_sensor_format_lists_the_known():
+    with pytest.raises(ReadError, match=r"unknown sensor format; known: \.txt"):
+        read_sensor(Path("a.xyz"), b"1")
+
+
+def picture_bytes(picture, **settings):
+    content = io.BytesIO()
+    picture.save(content, **settings)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "JPEG", "WEBP"])
+def test_picture(form):
+    values = np.tile(np.linspace(0, 255, 16).astype(np.uint8), (8, 1))
+    content = picture_bytes(Image.fromarray(values), format=form)
+    grey = read_image(Path("x"), content, "grey")
+    assert grey.shape == (1, 8, 16)
+    np.testing.assert_allclose(grey[0], values / 255, atol=0.03)
+    assert read_image(Path("x"), content, "rgb").shape == (3, 8, 16)
+
+
+def test_picture_is_turned_upright():
+    values = np.zeros((4, 6), np.uint8)
+    values[0] = 255  # a bright edge at the top of the sensor
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise
+    content = picture_bytes(Image.fromarray(values), format="PNG", exif=exif)
+    upright = read_image(Path("x"), content, "grey")[0]
+    assert upright.shape == (6, 4)
+    assert upright[:, -1].min() == 1
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
+def test_truncated_picture_is_refused(cut):
+    random = np.random.default_rng(0).integers(0, 255, (32, 32), dtype=np.uint8)
+    content = picture_bytes(Image.fromarray(random), format="PNG")
+    with pytest.raises(ReadError):
+        read_image(Path("x"), content[: int(cut * len(content))], "grey")
