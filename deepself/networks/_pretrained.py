@@ -1,0 +1,67 @@
+"""Loading others' weights, strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+NAMED = 8  # keys an error spells out before it only counts
+
+
+def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], final: str) -> list[str]:
+    """Load ``state_dict`` into ``module``; nothing but its final layer may have another size.
+
+    Parameters
+    ----------
+    module
+        A network whose keys are those of the published weights.
+    state_dict
+        The published weights.
+    final
+        Name of the final layer, as "fc". Where its shapes differ (another number of classes), it
+        keeps the weights that it was built with.
+
+    Returns
+    -------
+    list of str
+        The keys that kept their own weights; empty where all were loaded.
+
+    Raises
+    ------
+    ValueError
+        For keys that are missing, surplus, or of another shape; nothing has been loaded then.
+    """
+    own = module.state_dict()
+    # Weights saved before PyTorch 0.4.1 lack these counters, which a fixed momentum never reads.
+    given = {key: own[key] for key in own if key.endswith(".num_batches_tracked")}
+    given |= state_dict
+    kept = [key for key in own if key.startswith(f"{final}.")]
+    if all(key in given and given[key].shape == own[key].shape for key in kept):
+        kept = []
+    loaded = [key for key in own if key not in kept and key in given]
+    wrong = [key for key in loaded if given[key].shape != own[key].shape]
+    problems = [
+        f"{what} {keys}"
+        for what, keys in (
+            ("missing", _listed([key for key in own if key not in given])),
+            ("surplus", _listed([key for key in given if key not in own])),
+            ("of another shape", _listed([_shapes(key, given[key], own[key]) for key in wrong])),
+        )
+        if keys
+    ]
+    if problems:
+        name = type(module).__name__
+        raise ValueError(f"these weights do not fit {name}: {'; '.join(problems)}")
+    module.load_state_dict({key: own[key] if key in kept else given[key] for key in own})
+    return kept
+
+
+def _shapes(key: str, given: Tensor, own: Tensor) -> str:
+    return f"{key} {tuple(given.shape)} for {tuple(own.shape)}"
+
+
+def _listed(keys: Sequence[str]) -> str:
+    """Name the first keys and count the rest; empty for none."""
+    more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
+    return ", ".join(keys[:NAMED]) + more

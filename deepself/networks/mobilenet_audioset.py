@@ -1,0 +1,233 @@
+"""MobileNetV3 for log-mel images, in the layout of weights published for AudioSet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from deepself.networks._pretrained import load_checked
+from deepself.networks.base import Network, check_input
+
+BINS = 128
+BatchNorm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
+
+
+class Stage(NamedTuple):
+    """One inverted residual block of the network at width 1."""
+
+    kernel: int
+    expanded: int
+    out: int
+    attention: bool
+    activation: type[nn.Module]
+    stride: int
+
+
+# MobileNetV3-Large, table 1 of [2]; the first convolution comes before, the last one after.
+FIRST = 16
+STAGES = (
+    Stage(3, 16, 16, False, nn.ReLU, 1),
+    Stage(3, 64, 24, False, nn.ReLU, 2),
+    Stage(3, 72, 24, False, nn.ReLU, 1),
+    Stage(5, 72, 40, True, nn.ReLU, 2),
+    Stage(5, 120, 40, True, nn.ReLU, 1),
+    Stage(5, 120, 40, True, nn.ReLU, 1),
+    Stage(3, 240, 80, False, nn.Hardswish, 2),
+    Stage(3, 200, 80, False, nn.Hardswish, 1),
+    Stage(3, 184, 80, False, nn.Hardswish, 1),
+    Stage(3, 184, 80, False, nn.Hardswish, 1),
+    Stage(3, 480, 112, True, nn.Hardswish, 1),
+    Stage(3, 672, 112, True, nn.Hardswish, 1),
+    Stage(5, 672, 160, True, nn.Hardswish, 2),
+    Stage(5, 960, 160, True, nn.Hardswish, 1),
+    Stage(5, 960, 160, True, nn.Hardswish, 1),
+)
+LAST_EXPANSION = 6  # channels of the last convolution for each of the last block's
+CLASSIFIER = 1280
+
+
+class MobileNetAudioSet(Network):
+    """MobileNetV3-Large [2]_ over a log-mel image, as distilled on AudioSet [1]_.
+
+    Its keys and shapes are those of the published state dicts (``mn04_as`` for width 0.4), which
+    expect the front end described there: 32 kHz, 128 mel bins, frames of 10 ms.
+
+    Parameters
+    ----------
+    input_shape
+        ``(1, 128, frames)``; the frames may differ at forward time.
+    classes
+        Number of classes.
+    width
+        Factor on all channels, each then rounded to a multiple of 8.
+    dropout
+        Probability before the final linear layer.
+
+    Attributes
+    ----------
+    embedding_size
+        384 at width 0.4. The embedding is the pooled output of the convolutions, the published
+        meaning; here a hidden layer lies between it and the final linear layer.
+
+    Raises
+    ------
+    ValueError
+        For an input of another shape, or a width that is not positive.
+
+    References
+    ----------
+    .. [1] F. Schmid, K. Koutini, G. Widmer, "Efficient Large-Scale Audio Tagging via
+       Transformer-to-CNN Knowledge Distillation", ICASSP 2023.
+    .. [2] A. Howard et al., "Searching for MobileNetV3", ICCV 2019.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        classes: int,
+        *,
+        width: float = 0.4,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        check_input("mn04_as", input_shape, classes, (3,))
+        if tuple(input_shape[:2]) != (1, BINS):
+            raise ValueError(f"mn04_as takes (1, {BINS}, frames), not {tuple(input_shape)}")
+        if width <= 0:
+            raise ValueError(f"mn04_as: width must be positive, not {width}")
+        channels = round_channels(FIRST * width)
+        layers: list[nn.Module] = [_convolution(1, channels, 3, nn.Hardswish, stride=2)]
+        for stage in STAGES:
+            block = InvertedResidual(channels, stage, width)
+            layers.append(block)
+            channels = block.out_channels
+        self.embedding_size = LAST_EXPANSION * channels
+        layers.append(_convolution(channels, self.embedding_size, 1, nn.Hardswish))
+        self.features = nn.Sequential(*layers)
+        hidden = round_channels(CLASSIFIER * width)
+        self.classifier = nn.Sequential(  # the first two keep the published numbering
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(self.embedding_size, hidden),
+            nn.Hardswish(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, classes),
+        )
+        self.apply(_draw)
+
+    def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Give the pooled maps ``(batch, embedding_size)``; ``lengths`` plays no part."""
+        return self.classifier[:2](self.features(x))  # type: ignore[index]
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Give the logits ``(batch, classes)`` of log-mel images ``(batch, 1, 128, frames)``."""
+        return self.classifier(self.features(x))
+
+    def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
+        """Load published weights of this width; with other classes the final layer stays fresh.
+
+        Returns
+        -------
+        list of str
+            The keys that stay freshly initialised.
+
+        Raises
+        ------
+        ValueError
+            Where keys are missing, surplus, or of another shape.
+        """
+        return load_checked(self, state_dict, final="classifier.5")
+
+
+class InvertedResidual(nn.Module):
+    """Expand by 1x1, filter each channel, attend to channels, project by 1x1, add the input.
+
+    ``(batch, in_channels, bins, frames)`` to ``(batch, out_channels, bins', frames')``, where the
+    stride divides bins and frames, rounding up.
+    """
+
+    def __init__(self, in_channels: int, stage: Stage, width: float) -> None:
+        super().__init__()
+        expanded = round_channels(stage.expanded * width)
+        self.out_channels = round_channels(stage.out * width)
+        self.residual = stage.stride == 1 and in_channels == self.out_channels
+        layers: list[nn.Module] = []
+        if expanded != in_channels:
+            layers.append(_convolution(in_channels, expanded, 1, stage.activation))
+        layers.append(
+            _convolution(
+                expanded,
+                expanded,
+                stage.kernel,
+                stage.activation,
+                stride=stage.stride,
+                groups=expanded,
+            )
+        )
+        if stage.attention:
+            layers.append(ChannelAttention(expanded))
+        layers.append(_convolution(expanded, self.out_channels, 1, None))
+        self.block = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the block."""
+        return x + self.block(x) if self.residual else self.block(x)
+
+
+class ChannelAttention(nn.Module):
+    """Squeeze and excitation over channels, nested as in the published keys.
+
+    The publication allows several of these side by side, over channels, bins or frames; its weights
+    use the one over channels.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        gate = nn.Module()
+        squeezed = round_channels(channels // 4)
+        gate.fc1 = nn.Linear(channels, squeezed)
+        gate.fc2 = nn.Linear(squeezed, channels)
+        self.conc_se_layers = nn.ModuleList([gate])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale each channel of ``(batch, channels, bins, frames)`` by a number in (0, 1)."""
+        gate = self.conc_se_layers[0]
+        scale = gate.fc2(gate.fc1(x.mean(dim=(2, 3))).relu()).sigmoid()  # type: ignore[operator]
+        return x * scale[:, :, None, None]
+
+
+def round_channels(channels: float, multiple: int = 8) -> int:
+    """Round to the nearest multiple, but never down by more than a tenth."""
+    rounded = max(multiple, int(channels + multiple / 2) // multiple * multiple)
+    return rounded + multiple if rounded < 0.9 * channels else rounded
+
+
+def _convolution(
+    in_channels: int,
+    out_channels: int,
+    kernel: int,
+    activation: type[nn.Module] | None,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+) -> nn.Sequential:
+    """Convolve, normalise and activate, padded so that a stride of 1 keeps the size."""
+    convolution = nn.Conv2d(
+        in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False
+    )
+    layers: list[nn.Module] = [convolution, BatchNorm(out_channels)]
+    if activation is not None:
+        layers.append(activation())
+    return nn.Sequential(*layers)
+
+
+def _draw(module: nn.Module) -> None:
+    """Draw initial weights as the publication does; normalisations start as torch's do."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out")
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.01)
+        nn.init.zeros_(module.bias)

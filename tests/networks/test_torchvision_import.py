@@ -1,0 +1,62 @@
+"""torchvision's import, with and without its compiled operators.
+
+Each case has an interpreter of its own, since an import happens once.
+"""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from deepself.networks import _torchvision as room
+from deepself.networks._torchvision import SCHEMAS, import_torchvision
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_models_and_transforms_work():
+    done = run(
+        "from deepself.networks._torchvision import import_torchvision as load\n"
+        "import torch\n"
+        "vision = load()\n"
+        "assert load() is vision\n"
+        "vision.models.resnet18(weights=None)\n"
+        "from torchvision.transforms import v2\n"
+        "assert v2.Resize((4, 4))(torch.rand(3, 8, 8)).shape == (3, 4, 4)\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_declared_operators_are_there():
+    import_torchvision()
+    assert all(hasattr(torch.ops.torchvision, name) for name in SCHEMAS)
+
+
+def test_nothing_is_declared_where_the_operators_load(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    monkeypatch.setattr(torch.ops, "load_library", lambda path: None)
+    monkeypatch.setattr(room, "_declare", lambda: pytest.fail("declared all the same"))
+    monkeypatch.setattr("importlib.import_module", lambda name: f"{name} as it is")
+    assert import_torchvision() == "torchvision as it is"
+
+
+def test_operators_are_declared_where_they_do_not_load():
+    done = run(
+        "import torch\n"
+        "from deepself.networks import _torchvision as room\n"
+        "def fail(path): raise OSError('libcudart.so')\n"
+        "torch.ops.load_library = fail\n"
+        "room.import_torchvision().models.resnet18(weights=None)\n"
+        "assert torch.ops.torchvision.nms and torch.ops.torchvision.qnms\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_torchvision_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="torchvision is not installed"):
+        import_torchvision()
