@@ -1,0 +1,1 @@
+"""Features: recordings, prepared and transformed once, kept for every model and study."""
