@@ -1,0 +1,181 @@
+"""The training loop: batches in, the weights of the best epoch on dev out."""
+
+import math
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from deepself.errors import UserError
+from deepself.evaluation.metrics import uar
+from deepself.study.models import Training
+
+HISTORY = ("epoch", "train_loss", "train_uar", "dev_loss", "dev_uar", "lr", "seconds")
+"""Columns of a network's history."""
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """One partition on its device: items (items, *shape) and class indices (items,)."""
+
+    items: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best epoch, and a row of `HISTORY` for every epoch. The network holds its weights."""
+
+    epoch: int
+    history: list[tuple]
+
+
+def train_network(
+    network: nn.Module,
+    train: Tensors,
+    dev: Tensors,
+    settings: Training,
+    classes: int,
+    order: torch.Generator,
+) -> Trained:
+    """Train a network and leave in it the weights of the best epoch.
+
+    The best epoch has the highest UAR on dev; of equals, the lowest dev loss, then the earliest.
+
+    Parameters
+    ----------
+    network
+        Gives logits (batch, classes); its weights are changed in place.
+    train, dev
+        The two partitions it may see.
+    settings
+        Epochs, batch size, optimiser, class weights.
+    classes
+        Number of classes.
+    order
+        Draws the order of the training items, anew in each epoch.
+
+    Raises
+    ------
+    UserError
+        The loss is not finite.
+    """
+    optimiser = make_optimiser(network, settings)
+    weights = class_weights(train.targets, classes) if settings.class_weights != "none" else None
+    best: tuple[float, float] = (-1.0, math.inf)
+    best_epoch, best_state = 0, {}
+    history = []
+    epochs = tqdm(
+        range(1, settings.epochs + 1), unit="epoch", disable=not sys.stderr.isatty(), leave=False
+    )
+    for epoch in epochs:
+        start = time.perf_counter()
+        train_loss, train_uar = train_epoch(
+            network, train, optimiser, weights, settings.batch_size, classes, order
+        )
+        if not math.isfinite(train_loss):
+            raise UserError(f"epoch {epoch}: the loss is {train_loss}; lower training.lr")
+        logits = predict(network, dev.items, settings.batch_size)
+        dev_loss = float(cross_entropy(logits, dev.targets))
+        dev_uar = uar(to_numpy(dev.targets), to_numpy(logits.argmax(1)), classes)
+        if (dev_uar, -dev_loss) > (best[0], -best[1]):
+            best, best_epoch = (dev_uar, dev_loss), epoch
+            best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
+        seconds = time.perf_counter() - start
+        history.append((epoch, train_loss, train_uar, dev_loss, dev_uar, settings.lr, seconds))
+        _say(epochs, epoch, train_loss, dev_loss, dev_uar, best[0])
+    network.load_state_dict(best_state)
+    return Trained(best_epoch, history)
+
+
+def train_epoch(
+    network: nn.Module,
+    train: Tensors,
+    optimiser: torch.optim.Optimizer,
+    weights: Tensor | None,
+    batch_size: int,
+    classes: int,
+    order: torch.Generator,
+) -> tuple[float, float]:
+    """Train for one epoch; return the mean loss and the UAR of the predictions made on the way."""
+    network.train()
+    shuffled = torch.randperm(len(train.targets), generator=order).to(train.targets.device)
+    total = torch.zeros((), device=train.targets.device)
+    predicted = torch.empty_like(train.targets)
+    for batch in batches(shuffled, batch_size):
+        logits = network(train.items[batch])
+        loss = cross_entropy(logits, train.targets[batch], weights)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        total += loss.detach() * len(batch)
+        predicted[batch] = logits.detach().argmax(1)
+    score = uar(to_numpy(train.targets), to_numpy(predicted), classes)
+    return float(total) / len(shuffled), score
+
+
+@torch.no_grad()
+def predict(network: nn.Module, items: Tensor, batch_size: int) -> Tensor:
+    """Logits (items, classes) of a network in evaluation mode."""
+    network.eval()
+    return torch.cat([network(batch) for batch in items.split(batch_size)])
+
+
+def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Cut an order into batches of at most `batch_size` that differ by one item at most.
+
+    A last batch of one item would break batch normalisation; equal batches also weigh items alike.
+    """
+    return torch.tensor_split(order, math.ceil(len(order) / batch_size))
+
+
+def class_weights(targets: Tensor, classes: int) -> Tensor:
+    """Weights inverse to each class's share of the targets, in the order of the classes.
+
+    They average to 1 over the items; a class without items weighs nothing.
+    """
+    counts = torch.bincount(targets, minlength=classes).to(torch.float32)
+    present = counts > 0
+    weights = torch.zeros_like(counts)
+    weights[present] = len(targets) / (present.sum() * counts[present])
+    return weights
+
+
+def make_optimiser(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
+    """The optimiser that the settings name."""
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            network.parameters(),
+            lr=settings.lr,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+    return torch.optim.Adam(
+        network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+    )
+
+
+def to_numpy(values: Tensor) -> np.ndarray:
+    """A tensor of any device as an array."""
+    return values.detach().cpu().numpy()
+
+
+def _say(
+    epochs: tqdm, epoch: int, train_loss: float, dev_loss: float, dev_uar: float, best: float
+) -> None:
+    """A bar on a terminal, one line an epoch in a job's log."""
+    if epochs.disable:
+        print(
+            f"epoch {epoch}/{len(epochs)} train loss {train_loss:.4f} dev loss {dev_loss:.4f} "
+            f"dev UAR {dev_uar:.1%} best {best:.1%}",
+            flush=True,
+        )
+    else:
+        epochs.set_postfix_str(
+            f"loss {train_loss:.3f} dev UAR {dev_uar:.1%} best {best:.1%}", refresh=False
+        )

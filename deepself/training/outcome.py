@@ -1,0 +1,35 @@
+"""What a run leaves, whatever trained it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a run.
+
+    Attributes
+    ----------
+    probabilities
+        Of dev and test: float64, shape (items, classes).
+    best
+        What was chosen on dev: an epoch, or a complexity.
+    columns, history
+        Names and rows of the history.
+    parameters
+        Number of trained values.
+    weights
+        All that is needed to predict, statistics of the normalisation included.
+    seconds
+        Taken by `train` and `predict`.
+    """
+
+    probabilities: dict[str, np.ndarray]
+    best: dict[str, Any]
+    columns: tuple[str, ...]
+    history: list[tuple]
+    parameters: int
+    weights: dict[str, np.ndarray]
+    seconds: dict[str, float]

@@ -1,0 +1,97 @@
+"""Bootstrap intervals against cases whose distribution is known."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from deepself.evaluation.statistics import FoldDecisions, bootstrap_interval
+
+
+def one_class(hits, groups=None, seeds=1):
+    """A fold of one class: its UAR is the share of hits, a binomial under the bootstrap."""
+    hits = np.asarray(hits, bool)
+    predicted = np.where(hits, 0, 1)[None, None].repeat(seeds, axis=1)
+    return FoldDecisions(np.zeros(hits.size, int), predicted, groups)
+
+
+def test_items_of_one_class_give_the_quantiles_of_a_binomial():
+    hits = np.arange(80) < 60
+    (low,), (high,) = bootstrap_interval([one_class(hits)], 2, resamples=20000)
+    expected = binom.ppf([0.025, 0.975], 80, 0.75) / 80
+    assert [low, high] == pytest.approx(expected, abs=1 / 80)
+
+
+def test_groups_are_drawn_whole():
+    """Ten groups of eight alike items are ten draws, not eighty."""
+    hits, groups = np.arange(80) < 64, np.arange(80) // 8
+    (low,), (high,) = bootstrap_interval([one_class(hits, groups)], 2, resamples=20000)
+    assert [low, high] == pytest.approx(binom.ppf([0.025, 0.975], 10, 0.8) / 10, abs=0.101)
+    (item_low,), (item_high,) = bootstrap_interval([one_class(hits)], 2, resamples=20000)
+    assert high - low > 2 * (item_high - item_low)
+
+
+def test_names_of_groups_do_not_matter():
+    hits, groups = np.arange(30) % 3 > 0, np.arange(30) // 5
+    named = np.array([f"subject {9 - g}" for g in groups])
+    swapped = bootstrap_interval([one_class(hits, 9 - groups)], 2)
+    assert bootstrap_interval([one_class(hits, named)], 2) == swapped
+
+
+def test_items_stay_in_their_fold():
+    """All right in one fold, all wrong in the other: pooled items would spread, folds do not."""
+    folds = [one_class([True] * 20), one_class([False] * 20)]
+    assert bootstrap_interval(folds, 2) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_seeds_of_a_fold_share_each_resample():
+    """Two seeds that are right exactly where the other errs have a mean of one half, always."""
+    right = np.arange(20) < 13
+    predicted = np.stack([np.where(right, 0, 1), np.where(right, 1, 0)])[None]
+    fold = FoldDecisions(np.zeros(20, int), predicted)
+    assert bootstrap_interval([fold], 2) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_folds_count_alike_whatever_their_size():
+    folds = [one_class([True] * 90), one_class([False] * 10)]
+    assert bootstrap_interval(folds, 2)[0] == pytest.approx(0.5)
+
+
+def test_the_same_seed_gives_the_same_interval_and_others_do_not():
+    fold = one_class(np.arange(50) < 35)
+    assert bootstrap_interval([fold], 2, seed=1) == bootstrap_interval([fold], 2, seed=1)
+    runs = {bootstrap_interval([fold], 2, seed=s, resamples=99)[0].item() for s in range(9)}
+    assert len(runs) > 1
+
+
+def test_a_further_system_leaves_the_others_intervals():
+    rng = np.random.default_rng(0)
+    true, predicted = rng.integers(0, 3, 60), rng.integers(0, 3, (4, 2, 60))
+    few = bootstrap_interval([FoldDecisions(true, predicted[:2])], 3)
+    many = bootstrap_interval([FoldDecisions(true, predicted)], 3)
+    assert np.array_equal(few, np.array(many)[:, :2])
+
+
+def test_each_resample_is_scored_by_uar_over_the_classes_it_holds():
+    """One item a class, both right: a resample without one class still has a UAR of 1."""
+    fold = FoldDecisions(np.array([0, 1]), np.array([[[0, 1]]]))
+    assert bootstrap_interval([fold], 2) == (pytest.approx(1), pytest.approx(1))
+
+
+def test_ninety_five_per_cent_cover_the_truth():
+    rng = np.random.default_rng(4)
+    recall, covered, trials = np.array([0.9, 0.6]), 0, 300
+    for trial in range(trials):
+        folds = []
+        for _ in range(2):
+            true = rng.permutation(np.repeat([0, 1], [90, 60]))
+            right = rng.random(150) < recall[true]
+            folds.append(FoldDecisions(true, np.where(right, true, 1 - true)[None, None]))
+        (low,), (high,) = bootstrap_interval(folds, 2, resamples=500, seed=trial)
+        covered += low <= recall.mean() <= high
+    assert 0.91 <= covered / trials <= 0.98
+
+
+@pytest.mark.parametrize("folds", [[], [one_class([])]])
+def test_nothing_has_no_interval(folds):
+    with pytest.raises(ValueError):
+        bootstrap_interval(folds, 2)
