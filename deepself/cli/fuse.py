@@ -1,0 +1,28 @@
+"""`deepself fuse`: combine the predictions of several models, on one fold with one seed."""
+
+import argparse
+
+from deepself.cli.common import add_study, open_study
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    add_study(parser)
+    parser.add_argument("--fusion", required=True, metavar="NAME", help="a fusion of the study")
+    parser.add_argument("--fold", required=True, metavar="FOLD", help="a fold's name")
+    parser.add_argument("--seed", required=True, type=int, metavar="SEED", help="the runs' seed")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Fuse."""
+    from deepself.fusion.job import fuse
+    from deepself.store.files import read_json
+
+    study, layout = open_study(args)
+    folder = fuse(study, layout, args.fusion, args.fold, args.seed)
+    record = read_json(folder / "fusion.json")
+    print(
+        f"{folder}: {' + '.join(record['chosen'])}: "
+        f"dev UAR {record['scores']['dev']['uar']:.3f}, "
+        f"test UAR {record['scores']['test']['uar']:.3f}"
+    )

@@ -1,0 +1,26 @@
+"""`deepself score`: score every run and fusion of a study."""
+
+import argparse
+
+from deepself.cli.common import add_study, open_study
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    add_study(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Score."""
+    from deepself.evaluation.scores import score_study
+    from deepself.store.files import read_table
+
+    study, layout = open_study(args)
+    path = score_study(study, layout)
+    rows = [row for row in read_table(path) if row["partition"] == "test"]
+    best = max(rows, key=lambda row: float(row["uar_mean"]))
+    print(
+        f"{path}: best mean test UAR {float(best['uar_mean']):.3f} "
+        f"(95 % interval {float(best['uar_low']):.3f} to {float(best['uar_high']):.3f}): "
+        f"{best['kind']} {best['name']}, {best['runs']} runs"
+    )
