@@ -1,0 +1,203 @@
+"""Gathering a study's results and rendering them as one HTML file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepself.errors import UserError
+from deepself.evaluation.provenance import git_commit, study_yaml
+from deepself.evaluation.results import Result, require_complete
+from deepself.evaluation.statistics import RESAMPLES
+from deepself.report import figures, tables
+from deepself.report.examples import CLASSES, FeatureExamples, examples
+from deepself.report.figures import Figure
+from deepself.report.ranking import Ranked, chosen_members, overlapping, ranking
+from deepself.store.files import read_table, write_text
+from deepself.study import Layout, Study
+from deepself.study.identity import read_dataset
+
+PAGE = Path(__file__).parent
+
+TABLE_CLASSES = 12
+"""Confusion matrices of up to so many classes are tables; larger ones are heat maps."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Confusion matrix of one system on test, summed over folds and seeds."""
+
+    name: str
+    kind: str
+    counts: list[list[int]]
+    rates: list[list[float]]
+
+
+def render(study: Study, layout: Layout, *, command: str) -> Path:
+    """Write a study's report; return its path.
+
+    Parameters
+    ----------
+    study, layout
+        A study that is scored.
+    command
+        The command that repeats it, as shown to the reader.
+
+    Raises
+    ------
+    UserError
+        If a run, a fusion or a table of scores is missing, or is older than the study.
+    """
+    import jinja2
+    from plotly.offline import get_plotlyjs
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(PAGE),
+        autoescape=True,  # labels, ids and paths come from the data set, whoever made it
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "score": _score,
+        "seconds": _seconds,
+        "several": _several,
+        "counted": _counted,
+    }
+    page = environment.get_template("report.html").render(
+        **gather(study, layout),
+        command=command,
+        style=(PAGE / "report.css").read_text(encoding="utf-8"),
+        script=(PAGE / "report.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+    )
+    write_text(layout.report, page)
+    return layout.report
+
+
+def gather(study: Study, layout: Layout) -> dict[str, Any]:
+    """All that the template shows."""
+    found = require_complete(study, layout)
+    runs = [(result, result.record) for result in found if result.kind == "model"]
+    try:
+        ranked = ranking(study, layout)
+    except (KeyError, ZeroDivisionError):
+        raise UserError(f"{layout.summary}: not of this study; run score again") from None
+    classes = read_dataset(layout)["classes"]
+    chance = 1 / len(classes)
+    drawn: dict[str, Figure] = {"forest": figures.forest(ranked, chance)}
+    matrices = _matrices(layout, ranked, classes)
+    if len(classes) > TABLE_CLASSES:
+        for matrix in matrices:
+            drawn[f"confusion-{matrix.name}"] = figures.rates(classes, np.array(matrix.counts))
+    learning = _learning(study, runs, drawn)
+    shown = _examples(layout, runs, classes)
+    for i, feature in enumerate(shown):
+        for j, example in enumerate(feature.items):
+            if example.figure:
+                drawn[f"example-{i}-{j}"] = example.figure
+    return {
+        "study": study,
+        "ranked": ranked,
+        "overlapping": overlapping(ranked),
+        "chance": chance,
+        "classes": classes,
+        "folds": read_dataset(layout)["folds"],
+        "resamples": RESAMPLES,
+        "grouped": any(row["group"] for row in read_table(layout.folds)),
+        "chosen": chosen_members(study, layout),
+        "learning": learning,
+        "matrices": matrices,
+        "examples": shown,
+        "counts": tables.counts(layout),
+        "recordings": tables.recordings(layout),
+        "costs": tables.costs(runs),
+        "versions": tables.versions(runs),
+        "machines": tables.machines(runs),
+        "features": tables.features(runs),
+        "commit": git_commit(),
+        "study_yaml": study_yaml(study),
+        "figures": drawn,
+    }
+
+
+def _learning(study: Study, runs: tables.Records, drawn: dict[str, Figure]) -> list[dict[str, Any]]:
+    """Figures of how each model learnt, added to `drawn`; returns which model has which."""
+    learning = []
+    for name, model in study.models.items():
+        own = [
+            (_run_name(study, result), result, record)
+            for result, record in runs
+            if result.name == name
+        ]
+        histories = {run: result.history for run, result, _ in own}
+        keys = []
+        if model.network is not None:
+            epochs = {run: record["best"].get("epoch") for run, _, record in own}
+            for quantity in ("loss", "uar"):
+                keys.append(f"curve-{name}-{quantity}")
+                drawn[keys[-1]] = figures.curves(histories, epochs, quantity)
+        else:
+            complexity = {run: record["best"].get("complexity") for run, _, record in own}
+            keys.append(f"curve-{name}-complexity")
+            drawn[keys[-1]] = figures.complexities(histories, complexity)
+        best = [record["best"] for _, _, record in own]
+        learning.append({"name": name, "figures": keys, "best": best})
+    return learning
+
+
+def _run_name(study: Study, result: Result) -> str:
+    seed = f", seed {result.seed}" if len(study.seeds) > 1 else ""
+    return f"fold {result.fold}{seed}"
+
+
+def _matrices(layout: Layout, ranked: Sequence[Ranked], classes: list[str]) -> list[Matrix]:
+    place = {label: i for i, label in enumerate(classes)}
+    counts = {r.name: np.zeros((len(classes), len(classes)), int) for r in ranked}
+    for row in read_table(layout.confusion):
+        if row["partition"] == "test" and row["name"] in counts:
+            counts[row["name"]][place[row["label"]], place[row["predicted"]]] += int(row["count"])
+    matrices = []
+    for r in ranked:
+        own = counts[r.name]
+        share = own / np.maximum(own.sum(axis=1, keepdims=True), 1)
+        matrices.append(Matrix(r.name, r.kind, own.tolist(), share.round(4).tolist()))
+    return matrices
+
+
+def _examples(layout: Layout, runs: tables.Records, classes: list[str]) -> list[FeatureExamples]:
+    first: dict[str, str] = {}
+    for row in read_table(layout.folds):
+        first.setdefault(row["label"], row["id"])
+    items = [(first[label], label) for label in classes if label in first][:CLASSES]
+    files = tables.features(runs)
+    return [examples(f["name"], f["kind"], f["file"], items, len(files)) for f in files]
+
+
+def _score(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    if value >= 3600:
+        return f"{value / 3600:.1f} h"
+    return f"{value / 60:.1f} min" if value >= 120 else f"{value:.1f} s"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _several(names: Sequence[str], limit: int = 5) -> str:
+    """Names as a phrase, in bold: `a, b and c`; of very many, the first few."""
+    from markupsafe import Markup
+
+    shown = [Markup("<b>{}</b>").format(name) for name in names]
+    if len(shown) > limit:
+        shown = [*shown[: limit - 1], Markup("{} others").format(len(shown) - limit + 1)]
+    *lead, last = shown
+    return Markup(" and ").join([Markup(", ").join(lead), last] if lead else [last])

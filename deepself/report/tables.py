@@ -1,0 +1,143 @@
+"""The report's tables about data, cost and provenance."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from deepself.evaluation.results import Result
+from deepself.store.files import read_table
+from deepself.study import Layout
+from deepself.study.identity import read_dataset
+
+PARTITIONS = ("train", "dev", "test")
+STAGES = ("load", "train", "predict", "total")
+Records = Sequence[tuple[Result, dict[str, Any]]]
+"""Every run of a model with its run.json."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Items by class and fold: of each partition, and in all."""
+
+    folds: list[str]
+    rows: list[tuple[str, int, list[dict[str, int]]]] = field(default_factory=list)
+    totals: list[dict[str, int]] = field(default_factory=list)
+    items: int = 0
+    groups: int = 0
+
+
+def counts(layout: Layout) -> Counts:
+    """Count the items of folds.csv."""
+    table = read_table(layout.folds)
+    dataset = read_dataset(layout)
+    folds = dataset["folds"]
+    tally = Counter((row["label"], fold, row[f"fold-{fold}"]) for row in table for fold in folds)
+    items = Counter(row["label"] for row in table)
+    groups = {row["group"] for row in table} - {""}
+
+    def by_fold(labels: Iterable[str]) -> list[dict[str, int]]:
+        names = list(labels)
+        return [{p: sum(tally[c, fold, p] for c in names) for p in PARTITIONS} for fold in folds]
+
+    classes = dataset["classes"]
+    rows = [(label, items[label], by_fold([label])) for label in classes]
+    return Counts(folds, rows, by_fold(classes), len(table), len(groups))
+
+
+def recordings(layout: Layout) -> list[dict[str, str]]:
+    """One line a modality: how many files, how long, at which rate, of which size."""
+    table = read_table(layout.inventory)
+    lines = []
+    for modality in dict.fromkeys(row["modality"] for row in table):
+        own = [row for row in table if row["modality"] == modality]
+        seconds = [float(row["duration"]) for row in own if row["duration"]]
+        sizes = _several(f"{r['width']} × {r['height']}" for r in own if r["width"])
+        lines.append(
+            {
+                "modality": modality,
+                "files": str(len(own)),
+                "megabytes": f"{sum(int(row['bytes']) for row in own) / 1e6:.1f}",
+                "total": f"{sum(seconds) / 60:.1f} min" if seconds else "–",
+                "durations": _durations(seconds),
+                "rates": _several(
+                    f"{float(r['sample_rate']):g} Hz" for r in own if r["sample_rate"]
+                ),
+                "channels": _several(row["channels"] for row in own if row["channels"]),
+                "sizes": sizes,
+            }
+        )
+    return lines
+
+
+def costs(runs: Records) -> list[dict[str, Any]]:
+    """One line a model: parameters, mean seconds a run by stage, seconds of all runs, devices."""
+    lines = []
+    for name in dict.fromkeys(result.name for result, _ in runs):
+        own = [record for result, record in runs if result.name == name]
+        seconds = {s: _mean(record["seconds"].get(s) for record in own) for s in STAGES}
+        lines.append(
+            {
+                "name": name,
+                "type": own[0]["type"],
+                "parameters": own[0]["parameters"],
+                "runs": len(own),
+                "seconds": seconds,
+                "all": sum(record["seconds"]["total"] for record in own),
+                "device": _several(record["device"] for record in own),
+                "threads": _several(str(record["threads"]) for record in own),
+            }
+        )
+    return lines
+
+
+def versions(runs: Records) -> dict[str, str]:
+    """Versions of all packages that the runs name; several where runs differ."""
+    names = dict.fromkeys(name for _, record in runs for name in record["versions"])
+    return {
+        name: _several(str(record["versions"].get(name, "–")) for _, record in runs)
+        for name in names
+    }
+
+
+def machines(runs: Records) -> str:
+    """The machines that the runs name."""
+    return _several(str(record["machine"]) for _, record in runs)
+
+
+def features(runs: Records) -> list[dict[str, Any]]:
+    """Each feature file that a run read, with its name, kind, shape, digest and the models."""
+    found: dict[str, dict[str, Any]] = {}
+    for result, record in runs:
+        own = record["feature"]
+        entry = found.setdefault(
+            own["file"], {**own, "models": {}, "digest": digest_of(own["file"])}
+        )
+        entry["models"][result.name] = None
+    return [{**entry, "models": ", ".join(entry["models"])} for entry in found.values()]
+
+
+def digest_of(path: str) -> str:
+    """The digest that a feature file carries in its name."""
+    return path.rsplit("/", 1)[-1].removesuffix(".h5").rsplit("-", 1)[-1]
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Mean of what is known: a stage that a kind of model has not is None."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _durations(seconds: list[float]) -> str:
+    if not seconds:
+        return "–"
+    low, high = min(seconds), max(seconds)
+    return f"{low:.4g} s" if low == high else f"{low:.3g} / {median(seconds):.3g} / {high:.3g} s"
+
+
+def _several(values: Iterable[str], limit: int = 4) -> str:
+    """Distinct values, the most frequent first; too many are cut."""
+    distinct = [value for value, _ in Counter(values).most_common()]
+    more = f" and {len(distinct) - limit} more" if len(distinct) > limit else ""
+    return ", ".join(distinct[:limit]) + more or "–"
