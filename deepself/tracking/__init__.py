@@ -1,0 +1,1 @@
+"""The study's results, as MLflow's runs."""

@@ -1,0 +1,239 @@
+"""Tracking once, twice, and after a change: MLflow holds each result exactly once."""
+
+import json
+import shutil
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from deepself.cli import main
+from deepself.errors import UserError
+from deepself.evaluation.provenance import study_yaml, without_password
+from deepself.store.files import read_json, write_json
+from deepself.study import Layout, load
+from deepself.tracking.entries import Entry, entries, flatten
+from deepself.tracking.log import track
+from tests.synthetic import Plan, build, finish
+
+pytest.importorskip("mlflow")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """A scored tree that is tracked once: MLflow takes seconds to lay out a new database."""
+    tree = finish(build(tmp_path_factory.mktemp("tracking"), Plan(models=2, seeds=(3,))))
+    track(tree.study, tree.layout)
+    return tree
+
+
+@pytest.fixture
+def tree(template, tmp_path):
+    """A copy of the tree with its database, which a test may change."""
+    source = template.path.parent
+    shutil.copytree(source, tmp_path / "copy")
+    path = tmp_path / "copy" / "made_up.yaml"
+    path.write_text(path.read_text().replace(str(source), str(tmp_path / "copy")))
+    return path, Layout("made_up", tmp_path / "copy" / "results")
+
+
+def client(study):
+    from mlflow import MlflowClient
+
+    return MlflowClient(study.tracking.uri)
+
+
+def runs_of(study, name="made_up"):
+    mlflow = client(study)
+    experiment = mlflow.get_experiment_by_name(name)
+    return {r.info.run_id: r for r in mlflow.search_runs([experiment.experiment_id])}
+
+
+def by_key(study):
+    return {r.data.tags["deepself.key"]: r for r in runs_of(study).values()}
+
+
+def test_study_model_and_fold_are_nested(template):
+    runs = by_key(template.study)
+    systems = ["picture_cnn", "log_mel_cnn", "all", "best_of_each"]
+    expected = {"made_up", *(f"made_up/{s}" for s in systems)}
+    expected |= {f"made_up/{s}/{fold}/3" for s in systems for fold in "123"}
+    assert set(runs) == expected
+    for key, run in runs.items():
+        parent = {0: None, 1: "made_up", 3: "/".join(key.split("/")[:2])}[key.count("/")]
+        wanted = runs[parent].info.run_id if parent else None
+        assert run.data.tags.get("mlflow.parentRunId") == wanted
+        assert run.info.status == "FINISHED"
+    assert read_json(template.layout.tracking)["runs"] == {
+        key: run.info.run_id for key, run in runs.items()
+    }
+
+
+def test_a_run_has_scores_curves_parameters_and_files(template):
+    mlflow = client(template.study)
+    run = by_key(template.study)["made_up/log_mel_cnn/2/3"]
+    record = read_json(template.layout.run("log_mel_cnn", "2", 3) / "run.json")
+    assert run.data.metrics["test_uar"] == record["scores"]["test"]["uar"]
+    assert run.data.params["network.channels"] == "[16, 32]"
+    assert run.data.params["training.lr"] == "0.003"
+    digest = record["feature"]["file"].removesuffix(".h5").rsplit("-", 1)[-1]
+    assert run.data.tags["deepself.feature_digest"] == digest
+    curve = mlflow.get_metric_history(run.info.run_id, "history/dev_loss")
+    assert [point.step for point in curve] == list(range(1, 9))
+    files = {file.path for file in mlflow.list_artifacts(run.info.run_id)}
+    assert files == {"predictions.csv", "run.json", "history.csv"}
+    above = by_key(template.study)["made_up/log_mel_cnn"]
+    assert above.data.metrics["test_uar_low"] < above.data.metrics["test_uar"]
+    study_files = {
+        file.path for file in mlflow.list_artifacts(by_key(template.study)["made_up"].info.run_id)
+    }
+    assert study_files == {"scores.csv", "summary.csv", "study.yaml"}
+
+
+def test_artefacts_lie_beside_the_database(template):
+    run = by_key(template.study)["made_up"]
+    place = unquote(urlsplit(run.info.artifact_uri).path)
+    assert place.startswith(str(template.path.parent / "tracking" / "mlartifacts") + "/")
+
+
+def test_tracking_twice_leaves_the_same_runs(tree):
+    path, layout = tree
+    study = load(path)
+    before = runs_of(study)
+    outcome = track(study, layout)
+    assert set(runs_of(study)) == set(before)
+    assert outcome.counts == {"unchanged": 1 + 4 + 12}
+
+
+def test_a_changed_run_is_replaced_and_nothing_else(tree):
+    path, layout = tree
+    study = load(path)
+    before = by_key(study)
+    file = layout.run("log_mel_cnn", "2", 3) / "run.json"
+    record = read_json(file)
+    record["specification"]["training"]["lr"] = 0.5
+    write_json(file, record)
+    track(study, layout)
+    after = by_key(study)
+    assert len(runs_of(study)) == len(before) == len(after)
+    changed = {k for k in before if before[k].info.run_id != after[k].info.run_id}
+    assert changed == {"made_up/log_mel_cnn/2/3"}
+    assert after["made_up/log_mel_cnn/2/3"].data.params["training.lr"] == "0.5"
+
+
+def test_children_follow_a_replaced_parent(tree):
+    path, layout = tree
+    study = load(path)
+    layout.report.write_text("<!doctype html>")
+    track(study, layout)
+    after = by_key(study)
+    assert after["made_up/all"].data.tags["mlflow.parentRunId"] == after["made_up"].info.run_id
+    files = client(study).list_artifacts(after["made_up"].info.run_id)
+    assert "report.html" in {file.path for file in files}
+
+
+def test_a_removed_model_is_deleted_and_other_studies_are_not(tree):
+    path, layout = tree
+    study = load(path)
+    experiment = client(study).get_experiment_by_name("made_up").experiment_id
+    stranger = client(study).create_run(experiment, tags={"deepself.study": "another"})
+    fewer = study.model_copy(update={"fusions": {"all": study.fusions["all"]}})
+    outcome = track(fewer, layout)
+    keys = {run.data.tags.get("deepself.key") for run in runs_of(study).values()}
+    assert not any(key and "best_of_each" in key for key in keys)
+    assert outcome.counts["deleted"] == 4
+    assert stranger.info.run_id in runs_of(study)
+
+
+def test_a_double_and_an_unfinished_run_are_mended(tree):
+    path, layout = tree
+    study = load(path)
+    before = by_key(study)
+    mlflow = client(study)
+    experiment = mlflow.get_experiment_by_name("made_up").experiment_id
+    victim = before["made_up/all/1/3"]
+    mlflow.delete_tag(victim.info.run_id, "deepself.digest")  # as if interrupted
+    double = before["made_up/all/2/3"].data.tags
+    mlflow.create_run(experiment, tags=double)
+    track(study, layout)
+    assert len(runs_of(study)) == len(by_key(study)) == len(before)
+    assert by_key(study)["made_up/all/1/3"].info.run_id != victim.info.run_id
+
+
+def test_a_deleted_experiment_comes_back(tree):
+    path, layout = tree
+    study = load(path)
+    mlflow = client(study)
+    mlflow.delete_experiment(mlflow.get_experiment_by_name("made_up").experiment_id)
+    track(study, layout)
+    assert len(by_key(study)) == 17
+
+
+def test_verb_is_quiet_and_makes_the_folder(tree, monkeypatch, capfd):
+    path, _ = tree
+    monkeypatch.chdir(path.parent)
+    uri = "sqlite:///new/folder/mlflow.db"
+    override = ["--set", f"tracking.uri={uri}", "--set", "tracking.experiment=other"]
+    assert main(["track", "made_up.yaml", *override]) == 0
+    out, err = capfd.readouterr()
+    assert out.splitlines() == [
+        f"results/made_up/tracking.json: runs in experiment other at {uri}: 17 new"
+    ]
+    assert err == ""
+    assert (path.parent / "new/folder/mlartifacts").is_dir()
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://127.0.0.1:9", "nonsense://x", "sqlite:////proc/none/a.db", "./folder"]
+)
+def test_a_uri_that_does_not_work_is_named(tree, uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    path, layout = tree
+    study = load(path, [f"tracking.uri={uri}"])
+    with pytest.raises(UserError) as error:
+        track(study, layout)
+    assert str(error.value).startswith(f"tracking.uri {uri}: cannot be logged to: ")
+    assert "\n" not in str(error.value)
+
+
+def test_a_password_is_never_shown():
+    uri = "postgresql://lab:secret@host/db"
+    assert without_password(uri, f"no route to {uri}") == "no route to postgresql://lab:***@host/db"
+    assert without_password("sqlite:///a.db", "a:b@c") == "a:b@c"
+
+
+def test_a_password_leaves_neither_in_the_study_nor_in_an_error(tree, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    path, layout = tree
+    study = load(path, ["tracking.uri=http://lab:secret@127.0.0.1:9"])
+    with pytest.raises(UserError) as error:
+        track(study, layout)
+    logged = entries(study, layout)[0]
+    for text in (str(error.value), study_yaml(study), str(logged)):
+        assert "secret" not in text
+
+
+def test_a_missing_run_is_named_before_anything_is_logged(tree):
+    path, layout = tree
+    study = load(path)
+    (layout.run("picture_cnn", "1", 3) / "predictions.csv").unlink()
+    before = runs_of(study)
+    with pytest.raises(UserError, match="picture_cnn, fold 1, seed 3"):
+        track(study, layout)
+    assert set(runs_of(study)) == set(before)
+
+
+def test_digests_see_content_and_nothing_else(template):
+    one, two = (entries(template.study, template.layout) for _ in range(2))
+    assert [e.digest for e in one] == [e.digest for e in two]
+    entry = Entry("k", None, "n", {"a": "1"})
+    assert entry.digest != Entry("k", None, "n", {"a": "2"}).digest
+    assert entry.digest != Entry("k", None, "n", {"a": "1"}, [("m", 1.0, 0)]).digest
+
+
+def test_sections_become_dotted_names():
+    assert flatten({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {
+        "a.b": "1",
+        "a.c": "[1, 2]",
+        "d": "None",
+    }
+    assert json.dumps(flatten({})) == "{}"
