@@ -1,0 +1,36 @@
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from deepself.errors import UserError
+from deepself.graph import Graph
+
+min_version("9.20")
+
+
+# Without a study of the user's own, the demo. (A study given by --configfile is taken as it is:
+# Snakemake would merge it into one named here.)
+if not workflow.config_settings.configfiles and not {"name", "dataset"} <= config.keys():
+
+    configfile: "config/demo.yaml"
+
+
+try:
+    graph = Graph(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+
+include: "workflow/rules/inputs.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/fuse.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        graph.layout.scores,
+        graph.layout.report,
+        graph.layout.tracking,

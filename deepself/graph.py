@@ -1,0 +1,132 @@
+"""The study as a graph of jobs: what the workflow's rules ask, without importing torch.
+
+Snakemake reads this at every parse and in every job on a cluster, so it stays fast.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepself.dataset.manifest import data_root, fingerprint
+from deepself.store.files import canonical_json, write_text
+from deepself.store.published import weights_file
+from deepself.study import Layout, identity, parse
+from deepself.study.identity import digest, feature_file, read_dataset
+from deepself.study.references import members
+
+DEMO = Path("data/demo")
+"""The data set that the workflow makes itself."""
+
+
+class Graph:
+    """Inputs, outputs and parameters of the workflow's jobs.
+
+    Parameters
+    ----------
+    config
+        The study, as Snakemake read it.
+
+    Attributes
+    ----------
+    study, layout
+        The study, and where its results lie.
+    manifest
+        The manifest's path.
+    """
+
+    def __init__(self, config: Mapping[str, Any]):
+        self.study = parse(config, source="study")
+        self.layout = Layout(self.study.name)
+        is_demo = Path(self.study.dataset.root) == DEMO
+        root = DEMO if is_demo else data_root(self.study.dataset)
+        self.manifest = root / self.study.dataset.manifest
+        self._made_here = is_demo
+        name = digest(self.study.model_dump(mode="json"))[:12]
+        self._file = self.layout.folder / "studies" / f"{name}.yaml"
+        if not self._file.exists():
+            text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
+            write_text(self._file, text)
+
+    def study_file(self, _wildcards: object, input: object) -> Path:
+        """The study as a file, for the verbs.
+
+        It is no rule's output, and this function takes `input` because Snakemake then does not
+        compare what it gives with the last run: a job is rerun when its own slice of the study
+        has changed, not when any has.
+        """
+        return self._file
+
+    # What each stage depends on, as text that Snakemake compares with the last run's.
+
+    def check_slice(self, _wildcards: object = None) -> str:
+        """The data set's description, and sizes and times of its files."""
+        files = "made by the workflow" if self._made_here else fingerprint(self.study.dataset)
+        return canonical_json({**identity.check_slice(self.study), "files": files})
+
+    def split_slice(self, _wildcards: object = None) -> str:
+        """How folds are drawn."""
+        return canonical_json(identity.split_slice(self.study))
+
+    def model_slice(self, wildcards: Any) -> str:
+        """A model's network and training."""
+        return canonical_json(identity.model_slice(self.study, wildcards.model))
+
+    def fusion_slice(self, wildcards: Any) -> str:
+        """A fusion's method, and its members' modalities."""
+        names = self.members(wildcards.fusion)
+        return canonical_json(identity.fusion_slice(self.study, wildcards.fusion, names))
+
+    def study_slice(self, _wildcards: object = None) -> str:
+        """The whole study, which the report shows."""
+        return canonical_json(self.study.model_dump(mode="json"))
+
+    # Files, which are known once `split` has run.
+
+    def feature(self, model: str) -> Path:
+        """Feature file of a model."""
+        return feature_file(self.study, self.layout, self.study.models[model].feature)
+
+    def features(self) -> list[Path]:
+        """Feature files of all models, each once."""
+        return list(dict.fromkeys(self.feature(model) for model in self.study.models))
+
+    def feature_inputs(self, path: str) -> list[Path]:
+        """What an embedding is made from: another feature, and weights. Others need neither."""
+        for name, spec in self.study.features.items():
+            if spec.kind == "embedding" and feature_file(self.study, self.layout, name) == Path(
+                path
+            ):
+                source = feature_file(self.study, self.layout, spec.of)
+                return [source, weights_file(self.layout.results, spec.network, spec.weights)]
+        return []
+
+    def weights(self, model: str) -> list[Path]:
+        """Pretrained weights of a model, if it has any."""
+        chosen = self.study.models[model]
+        if chosen.network is None or chosen.weights is None:
+            return []
+        return [weights_file(self.layout.results, chosen.network.type, chosen.weights)]
+
+    def members(self, fusion: str) -> list[str]:
+        """Names of a fusion's members."""
+        return members(self.study, self.study.fusions[fusion].members)
+
+    def runs(self) -> list[Path]:
+        """Folders of all runs."""
+        return [
+            self.layout.run(model, fold, seed)
+            for model in self.study.models
+            for fold in read_dataset(self.layout)["folds"]
+            for seed in self.study.seeds
+        ]
+
+    def fusions(self) -> list[Path]:
+        """Folders of all fusions' predictions."""
+        return [
+            self.layout.fusion(fusion, fold, seed)
+            for fusion in self.study.fusions
+            for fold in read_dataset(self.layout)["folds"]
+            for seed in self.study.seeds
+        ]

@@ -1,0 +1,60 @@
+"""Snakemake, as a user starts it, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import make_study
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Workflow:
+    """The repository's workflow over the tiny study, in `folder`."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def command(self, *arguments: str) -> list[str]:
+        snakefile = str(REPOSITORY / "Snakefile")
+        start = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--cores", "2"]
+        return [*start, "--configfile", "study.yaml", *arguments]
+
+    def start(self, *arguments: str, **settings) -> subprocess.Popen:
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **settings,
+        )
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=600)
+        return process.returncode, output
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Jobs that a dry run would do, by rule."""
+        status, output = self.run("--dry-run", "--quiet", "rules", *arguments)
+        assert status == 0, output
+        if "Nothing to be done" in output:
+            return {}
+        table = output.split("Job stats:")[1].split("total")[0].splitlines()[3:]
+        return {line.split()[0]: int(line.split()[1]) for line in table if line.strip()}
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results/tiny"
+
+
+@pytest.fixture
+def workflow(tmp_path):
+    make_study(tmp_path)
+    return Workflow(tmp_path)

@@ -1,0 +1,51 @@
+rule demo:
+    """Make the demo's recordings."""
+    output:
+        audio=directory("data/demo/audio"),
+        pictures=directory("data/demo/pictures"),
+        manifest="data/demo/manifest.csv",
+    log:
+        "results/logs/demo.log",
+    localrule: True
+    conda:
+        "../../envs/conda.yaml"
+    shell:
+        "deepself demo data/demo > {log} 2>&1"
+
+
+rule check:
+    """Read every recording once, and list every problem before anything is trained."""
+    input:
+        manifest=graph.manifest,
+    output:
+        inventory=graph.layout.inventory,
+    log:
+        graph.layout.folder / "logs/check.log",
+    conda:
+        "../../envs/conda.yaml"
+    threads: 8
+    params:
+        study=graph.study_file,
+        slice=graph.check_slice,
+    shell:
+        "deepself check {params.study} --threads {threads} > {log} 2>&1"
+
+
+checkpoint split:
+    """Assign every item to its partition in each fold."""
+    input:
+        manifest=graph.manifest,
+        inventory=graph.layout.inventory,
+    output:
+        folds=graph.layout.folds,
+        dataset=graph.layout.dataset,
+    log:
+        graph.layout.folder / "logs/split.log",
+    localrule: True
+    conda:
+        "../../envs/conda.yaml"
+    params:
+        study=graph.study_file,
+        slice=graph.split_slice,
+    shell:
+        "deepself split {params.study} > {log} 2>&1"

@@ -1,0 +1,33 @@
+rule fetch:
+    """Fetch published weights, once, before any job needs them."""
+    output:
+        "results/weights/{file}",
+    log:
+        "results/logs/fetch/{file}.log",
+    localrule: True
+    conda:
+        "../../envs/conda.yaml"
+    shell:
+        "deepself fetch {wildcards.file} --output {output} > {log} 2>&1"
+
+
+rule extract:
+    """Make one feature of all recordings; its name says all that shapes it, so it has no params."""
+    input:
+        inputs_of_feature,
+    output:
+        "results/features/{feature}.h5",
+    log:
+        "results/logs/extract/{feature}.log",
+    benchmark:
+        "results/benchmarks/extract/{feature}.tsv"
+    conda:
+        "../../envs/conda.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        study=graph.study_file,
+    shell:
+        "deepself extract {params.study} --output {output} --threads {threads} > {log} 2>&1"

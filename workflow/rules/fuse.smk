@@ -1,0 +1,42 @@
+FUSION = graph.layout.fusion("{fusion}", "{fold}", "{seed}")
+
+
+rule fuse:
+    """Combine the predictions of several models on one fold."""
+    input:
+        predictions=predictions_of_members,
+    output:
+        predictions=FUSION / "predictions.csv",
+        choice=FUSION / "fusion.json",
+    log:
+        graph.layout.folder / "logs/fuse/{fusion}/fold-{fold}-seed-{seed}.log",
+    localrule: True
+    conda:
+        "../../envs/conda.yaml"
+    params:
+        study=graph.study_file,
+        slice=graph.fusion_slice,
+    shell:
+        "deepself fuse {params.study} --fusion {wildcards.fusion} --fold {wildcards.fold}"
+        " --seed {wildcards.seed} > {log} 2>&1"
+
+
+rule score:
+    """Score every run and every fusion."""
+    input:
+        predictions=predictions,
+        folds=graph.layout.folds,
+        dataset=graph.layout.dataset,
+    output:
+        scores=graph.layout.scores,
+        summary=graph.layout.summary,
+        confusion=graph.layout.confusion,
+    log:
+        graph.layout.folder / "logs/score.log",
+    localrule: True
+    conda:
+        "../../envs/conda.yaml"
+    params:
+        study=graph.study_file,
+    shell:
+        "deepself score {params.study} > {log} 2>&1"
