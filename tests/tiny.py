@@ -71,7 +71,9 @@ def make_recordings(folder: Path, per_class: int = 6, seed: int = 0) -> Path:
             soundfile.write(folder / f"files/{name}.wav", sound.astype(np.float32), RATE)
             np.savetxt(folder / f"files/{name}.csv", trace, delimiter=",", fmt="%.5f")
             fold = 1 + number % 3
-            rows.append([name, f"files/{name}.wav", f"files/{name}.csv", label, fold, f"{label}{fold}"])
+            rows.append(
+                [name, f"files/{name}.wav", f"files/{name}.csv", label, fold, f"{label}{fold}"]
+            )
     columns = ["id", "audio", "sensor", "label", "fold", "group"]
     write_table(folder / "manifest.csv", columns, rows)
     return folder / "manifest.csv"

@@ -12,7 +12,8 @@ from deepself.store.files import read_table
 
 
 @pytest.mark.parametrize(
-    ("key", "pair"), [("1", (697, 1209)), ("5", (770, 1336)), ("9", (852, 1477)), ("0", (941, 1336))]
+    ("key", "pair"),
+    [("1", (697, 1209)), ("5", (770, 1336)), ("9", (852, 1477)), ("0", (941, 1336))],
 )
 def test_key_frequencies_are_those_of_q23(key, pair):
     assert demo.key_frequencies(key) == pair

@@ -140,5 +140,7 @@ def test_group_that_spans_folds_is_a_leak(split):
 
 
 def test_label_that_only_one_fold_knows(split):
-    with pytest.raises(UserError, match=r"fold 1: label 'odd' is unknown to its training partition"):
+    with pytest.raises(
+        UserError, match=r"fold 1: label 'odd' is unknown to its training partition"
+    ):
         split(lambda text: text.replace(",low,1,", ",odd,1,"), splits={"method": "given"})

@@ -82,7 +82,9 @@ def test_all_problems_are_listed_at_once(take, files):
 
 def test_lengths_that_differ_ask_for_a_duration(take, files):
     soundfile.write(files / "low-1.wav", np.zeros(300), RATE)
-    with pytest.raises(UserError, match=r"audio: recordings last 0\.15 to 0\.25 s; set dataset\.mod"):
+    with pytest.raises(
+        UserError, match=r"audio: recordings last 0\.15 to 0\.25 s; set dataset\.mod"
+    ):
         take()
     assert take("dataset.modalities.audio.duration={seconds: 0.2}")
 

@@ -30,7 +30,9 @@ def test_round_trip(tmp_path):
     assert read.true.tolist() == [0, 1, 2, 0]
 
 
-@pytest.mark.parametrize("text", ["", "partition,id,label\n", "partition,id,label,p_a\ndev,a,x,?\n"])
+@pytest.mark.parametrize(
+    "text", ["", "partition,id,label\n", "partition,id,label,p_a\ndev,a,x,?\n"]
+)
 def test_damaged_table_is_named(tmp_path, text):
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(UserError, match=r"p\.csv"):

@@ -1,0 +1,51 @@
+# make study                         set up, and run the demo to its report
+# make study STUDY=config/esc10.yaml another study
+# make test                          set up, and pass the tests
+# make check                         formatting, lint and types, as CI has them
+# make ui                            the MLflow page
+VENV ?= .venv
+STUDY ?= config/demo.yaml
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+PORT ?= 5000
+
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+.PHONY: study test check schema-check ui lock clean
+
+study: $(VENV)/.run
+	@snakemake --cores $(CORES) --configfile $(STUDY)
+	echo "The report: results/$$(sed -n 's/^name: *//p' $(STUDY))/report.html"
+
+test: $(VENV)/.dev
+	python -m pytest
+
+check: $(VENV)/.dev schema-check
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	mypy
+	snakemake --lint
+
+schema-check: $(VENV)/.dev
+	deepself schema | diff - config/study.schema.json
+
+ui: $(VENV)/.run
+	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --port $(PORT)
+
+# Pinned versions, from a fresh environment that takes the newest that pyproject.toml allows.
+lock:
+	envs/lock.sh
+
+clean:
+	rm -rf $(VENV)
+
+# A later set-up keeps what an earlier one installed.
+$(VENV)/.run: pyproject.toml envs/lock.txt envs/setup.sh
+	envs/setup.sh $(VENV)
+	touch $@
+
+$(VENV)/.dev: pyproject.toml envs/lock.txt envs/setup.sh
+	envs/setup.sh $(VENV) "[dev]"
+	touch $@ $(VENV)/.run
