@@ -28,9 +28,9 @@ def study_of(name, folder, keep):
 def mean_test_uar(name, folder):
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     snakefile = str(REPOSITORY / "Snakefile")
+    command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--cores", "2"]
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--cores", "2"]
-        + ["--configfile", "study.yaml", "score"],
+        [*command, "--configfile", "study.yaml", "score"],
         cwd=folder,
         env=environment,
         capture_output=True,
