@@ -66,10 +66,11 @@ def feature_file(study: Study, layout: Layout, name: str) -> Path:
 
 
 def model_slice(study: Study, name: str) -> dict[str, Any]:
-    """What a run depends on, besides its feature file, its fold and its seed."""
+    """What a run depends on, besides its feature file, its fold (with the labels) and its seed."""
     model = study.models[name]
     slice_ = {"version": VERSIONS["train"], **model.model_dump(exclude={"feature"})}
     slice_["normalise"] = model.normalisation
+    slice_["classes"] = study.dataset.classes
     if model.network is not None and model.weights is not None:
         slice_["network"]["weights"] = weights_digest(model.network.type, model.weights)
     return slice_

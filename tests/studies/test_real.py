@@ -30,7 +30,7 @@ def mean_test_uar(name, folder):
     snakefile = str(REPOSITORY / "Snakefile")
     command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--cores", "2"]
     done = subprocess.run(
-        [*command, "--configfile", "study.yaml", "score"],
+        [*command, "score", "--configfile", "study.yaml"],
         cwd=folder,
         env=environment,
         capture_output=True,

@@ -21,7 +21,7 @@ class Workflow:
     def command(self, *arguments: str) -> list[str]:
         snakefile = str(REPOSITORY / "Snakefile")
         start = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--cores", "2"]
-        return [*start, "--configfile", "study.yaml", *arguments]
+        return [*start, *arguments, "--configfile", "study.yaml"]
 
     def start(self, *arguments: str, **settings) -> subprocess.Popen:
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -7,7 +7,6 @@ rule train:
         feature=feature_of_model,
         weights=lambda wildcards: graph.weights(wildcards.model),
         folds=graph.layout.folds,
-        dataset=graph.layout.dataset,
     output:
         weights=RUN / "weights.safetensors",
         history=RUN / "history.csv",
