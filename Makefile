@@ -15,8 +15,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 .PHONY: study test check schema-check ui lock clean
 
 study: $(VENV)/.run
-	@snakemake --cores $(CORES) --configfile $(STUDY)
-	echo "The report: results/$$(sed -n 's/^name: *//p' $(STUDY))/report.html"
+	snakemake --cores $(CORES) --configfile $(STUDY)
 
 test: $(VENV)/.dev
 	python -m pytest

@@ -15,9 +15,18 @@ if not workflow.config_settings.configfiles and not {"name", "dataset"} <= confi
 
 
 try:
-    graph = Graph(config)
+    graph = Graph(config, workflow.config_settings.configfiles)
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    file="[^/]+",
+    feature="[^/]+",
+    model="[^/]+",
+    fusion="[^/]+",
+    fold="[^/]+",
+    seed="[0-9]+",
 
 
 include: "workflow/rules/inputs.smk"
@@ -34,3 +43,7 @@ rule all:
         graph.layout.scores,
         graph.layout.report,
         graph.layout.tracking,
+
+
+onsuccess:
+    print(f"The report: {graph.layout.report}")

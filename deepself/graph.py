@@ -3,21 +3,26 @@
 Snakemake reads this at every parse and in every job on a cluster, so it stays fast.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from deepself.dataset.manifest import data_root, fingerprint
+from deepself.dataset.manifest import data_root, fingerprint, manifest_digest
 from deepself.store.files import canonical_json, write_text
 from deepself.store.published import weights_file
 from deepself.study import Layout, identity, parse
 from deepself.study.identity import digest, feature_file, read_dataset
+from deepself.study.load import read_yaml
 from deepself.study.references import members
 
 DEMO = Path("data/demo")
 """The data set that the workflow makes itself."""
+
+
+MADE_HERE = "made by the workflow"
+"""In place of a digest: what a job of the workflow makes, Snakemake follows by itself."""
 
 
 class Graph:
@@ -27,6 +32,9 @@ class Graph:
     ----------
     config
         The study, as Snakemake read it.
+    files
+        The files that it was read from. They are read once more, because Snakemake keeps the
+        last of two equal keys and says nothing.
 
     Attributes
     ----------
@@ -36,8 +44,10 @@ class Graph:
         The manifest's path.
     """
 
-    def __init__(self, config: Mapping[str, Any]):
-        self.study = parse(config, source="study")
+    def __init__(self, config: Mapping[str, Any], files: Sequence[str | Path] = ()):
+        for file in files:
+            read_yaml(file)
+        self.study = parse(config, source=", ".join(map(str, files)) or "study")
         self.layout = Layout(self.study.name)
         is_demo = Path(self.study.dataset.root) == DEMO
         root = DEMO if is_demo else data_root(self.study.dataset)
@@ -60,14 +70,19 @@ class Graph:
 
     # What each stage depends on, as text that Snakemake compares with the last run's.
 
+    def version(self, stage: str) -> str:
+        """A stage's version, for stages that depend on their input files and nothing else."""
+        return str(identity.VERSIONS[stage])
+
     def check_slice(self, _wildcards: object = None) -> str:
         """The data set's description, and sizes and times of its files."""
-        files = "made by the workflow" if self._made_here else fingerprint(self.study.dataset)
+        files = MADE_HERE if self._made_here else fingerprint(self.study.dataset)
         return canonical_json({**identity.check_slice(self.study), "files": files})
 
     def split_slice(self, _wildcards: object = None) -> str:
-        """How folds are drawn."""
-        return canonical_json(identity.split_slice(self.study))
+        """How folds are drawn, and from what."""
+        manifest = MADE_HERE if self._made_here else manifest_digest(self.study.dataset)
+        return canonical_json({**identity.split_slice(self.study), "manifest": manifest})
 
     def model_slice(self, wildcards: Any) -> str:
         """A model's network and training."""

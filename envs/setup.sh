@@ -19,8 +19,14 @@ if has_gpu; then
     # `===` takes exactly this version string, so never a local CPU build of the same version.
     echo "GPU found: the CUDA build of PyTorch $torch"
     pip install --quiet "torch===$torch"
-elif pip install --quiet "torch==$torch+cpu" 2>/dev/null; then
+elif pip download --quiet --no-deps --dest "$folder/torch" "torch==$torch+cpu" \
+    2>"$folder/torch.log"; then
     echo "No GPU: a CPU build of PyTorch $torch"
+    pip install --quiet "$folder"/torch/*.whl
+    rm -r "$folder/torch" "$folder/torch.log"
+elif ! grep -q "No matching distribution" "$folder/torch.log"; then
+    cat "$folder/torch.log" >&2
+    exit 1
 else
     echo "No GPU, and no CPU build of PyTorch $torch where pip looks: taking the default build." >&2
     echo "(Let PIP_EXTRA_INDEX_URL name PyTorch's index of CPU builds to spare several GB.)" >&2

@@ -1,6 +1,7 @@
 """The command line: one verb a stage."""
 
 import argparse
+import signal
 import sys
 from importlib import import_module
 
@@ -27,6 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     parser = _parser(arguments[0] if arguments else None)
     args = parser.parse_args(arguments)
+    # A cluster ends jobs by SIGTERM: as an exit, it lets half-written files be removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         args.run(args)
     except UserError as error:

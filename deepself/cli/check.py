@@ -2,13 +2,13 @@
 
 import argparse
 
-from deepself.cli.common import add_study, open_study
+from deepself.cli.common import add_study, open_study, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     add_study(parser)
-    parser.add_argument("--threads", type=int, default=1, help="processes that read in parallel")
+    parser.add_argument("--threads", type=positive, default=1, help="processes that read")
 
 
 def run(args: argparse.Namespace) -> None:

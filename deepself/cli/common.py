@@ -17,6 +17,14 @@ def add_study(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def positive(text: str) -> int:
+    """Parse a number that is at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
+
+
 def open_study(args: argparse.Namespace) -> tuple[Study, Layout]:
     """Read the study that the arguments name, and where its results lie."""
     study = load(args.study, args.set)

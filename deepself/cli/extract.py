@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from deepself.cli.common import add_study, open_study
+from deepself.cli.common import add_study, open_study, positive
 from deepself.errors import UserError
 from deepself.study import Layout, Study
 
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--feature", metavar="NAME", help="a feature of the study")
     which.add_argument("--output", metavar="FILE", type=Path, help="the file of a feature")
-    parser.add_argument("--threads", type=int, default=1, help="threads that decode and transform")
+    parser.add_argument("--threads", type=positive, default=1, help="threads that read and compute")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from deepself.cli.common import add_study, open_study
+from deepself.cli.common import add_study, open_study, positive
 from deepself.errors import UserError
 
 
@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, metavar="NAME", help="a model of the study")
     parser.add_argument("--fold", required=True, metavar="NAME", help="a fold of the study")
     parser.add_argument("--seed", type=int, help="default: the study's first")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
+    parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 
@@ -26,7 +26,11 @@ def run(args: argparse.Namespace) -> None:
     from deepself.training.run import Run, train
 
     seed = study.seeds[0] if args.seed is None else args.seed
-    record = train(study, layout, Run(args.model, args.fold, seed), args.threads, args.device)
+    try:
+        record = train(study, layout, Run(args.model, args.fold, seed), args.threads, args.device)
+    except Exception:
+        layout.withdraw()
+        raise
     scores, seconds = record["scores"], record["seconds"]["total"]
     print(
         f"{args.model} fold {args.fold} seed {seed}: dev UAR {scores['dev']['uar']:.1%}, "

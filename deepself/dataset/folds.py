@@ -1,8 +1,11 @@
 """`split`: each item's partition in each fold, written where it can be read and diffed."""
 
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from deepself.dataset.manifest import Item, classes_of, read_manifest, recordings_digest
 from deepself.errors import UserError
@@ -63,10 +66,10 @@ def assign(splits: Splits, items: list[Item]) -> dict[str, Partitions]:
     if splits.method == "partition":
         return {"1": _given_partitions(splits, items)}
     if splits.method == "given":
-        fold_of = _column(items, splits.column or "fold")
+        fold_of = _given_folds(items, splits.column or "fold")
     else:
         fold_of = _drawn_folds(splits, items)
-    names = sorted(set(fold_of.values()), key=lambda f: (not f.isdigit(), f.zfill(9)))
+    names = sorted(set(fold_of.values()), key=lambda f: (not f.isdigit(), f.zfill(9), f))
     if len(names) < (2 if isinstance(splits.dev, Holdout) else 3):
         raise UserError(
             f"splits: {len(names)} folds are too few; dev needs one beside the test fold"
@@ -87,6 +90,18 @@ def _one_fold(
     return {i: "dev" if i in dev else p for i, p in partitions.items()}
 
 
+def _given_folds(items: list[Item], column: str) -> dict[str, str]:
+    folds = _column(items, column)
+    for item in items:
+        # Folds name folders, and words of a job's command.
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", folds[item.id]):
+            raise UserError(
+                f"row {item.row} ({item.id}): {column} is {folds[item.id]!r}; "
+                "name folds by letters, digits, _, . and -"
+            )
+    return folds
+
+
 def _given_partitions(splits: Splits, items: list[Item]) -> Partitions:
     column = splits.column or "partition"
     given = _column(items, column)
@@ -101,7 +116,7 @@ def _given_partitions(splits: Splits, items: list[Item]) -> Partitions:
 
 def _column(items: list[Item], column: str) -> dict[str, str]:
     if column not in items[0].columns:
-        known = ", ".join(items[0].columns)
+        known = ", ".join(name for name in items[0].columns if name)
         raise UserError(f"splits.column: the manifest has no column {column!r} (has {known})")
     for item in items:
         if not item.columns[column]:
@@ -141,31 +156,42 @@ def _enough_items(splits: Splits, items: list[Item], unit: str) -> None:
 
 
 def _hold_out(splits: Splits, dev: Holdout, items: list[Item]) -> set[str]:
-    from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+    from sklearn.model_selection import train_test_split
 
     labels = [item.label for item in items]
     if any(item.group for item in items):
-        # The first of 1/fraction grouped folds is the fraction, to within a group.
-        parts = max(2, round(1 / dev.fraction))
-        draw = StratifiedGroupKFold(parts, shuffle=True, random_state=splits.seed)
-        _, chosen = next(draw.split(labels, labels, [item.group for item in items]))
-    else:
-        try:
-            _, chosen = train_test_split(
-                range(len(items)),
-                test_size=dev.fraction,
-                stratify=labels,
-                random_state=splits.seed,
-            )
-        except ValueError as error:
-            raise UserError(f"splits.dev.fraction: {error}") from None
-    return {items[i].id for i in chosen}
+        return _hold_out_groups(splits.seed, dev, items)
+    try:
+        _, chosen = train_test_split(
+            items, test_size=dev.fraction, stratify=labels, random_state=splits.seed
+        )
+    except ValueError as error:
+        raise UserError(f"splits.dev.fraction: {error}") from None
+    return {item.id for item in chosen}
+
+
+def _hold_out_groups(seed: int, dev: Holdout, items: list[Item]) -> set[str]:
+    """Whole groups, drawn at random, as long as they bring each class nearer to the fraction."""
+    labels = {label: i for i, label in enumerate(dict.fromkeys(item.label for item in items))}
+    counts: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(len(labels)))
+    for item in items:
+        counts[item.group][labels[item.label]] += 1
+    wanted = dev.fraction * sum(counts.values())
+    held: set[str] = set()
+    taken = np.zeros(len(labels))
+    for group in np.random.default_rng(seed).permutation(list(counts)).tolist():
+        if np.abs(taken + counts[group] - wanted).sum() < np.abs(taken - wanted).sum():
+            held.add(group)
+            taken = taken + counts[group]
+    return {item.id for item in items if item.group in held}
 
 
 def _verify(study: Study, items: list[Item], folds: dict[str, Partitions]) -> None:
     """Refuse leaks, and folds on which nothing can be learnt or measured."""
-    problems = []
     labels = classes_of(study.dataset, items)
+    if len(labels) < 2:
+        raise UserError(f"the manifest has one class only ({labels[0]!r}); nothing to tell apart")
+    problems = []
     for fold, partitions in folds.items():
         counts = {p: Counter[str]() for p in ("train", "dev", "test")}
         where: dict[str, dict[str, Item]] = defaultdict(dict)

@@ -1,6 +1,9 @@
 """`check`: every recording is read once, before anything is computed from it."""
 
+import os
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -84,11 +87,23 @@ def take_inventory(dataset: Dataset, path: Path, workers: int) -> int:
 
 def _inspect_all(tasks: list[_Task], workers: int) -> Iterator[_Found]:
     # Forked workers start in milliseconds; nothing here has started a thread before.
-    with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
+    pool = ProcessPoolExecutor(workers, get_context("fork"), _end_with_parent, (os.getpid(),))
+    with pool:
         results = pool.map(_inspect, tasks, chunksize=16)
         yield from tqdm(
             results, total=len(tasks), desc="check", unit="file", disable=not sys.stderr.isatty()
         )
+
+
+def _end_with_parent(parent: int) -> None:
+    """Let a worker end when its parent was killed and could not say so."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _inspect(task: _Task) -> _Found:

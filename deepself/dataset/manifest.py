@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepself.errors import UserError
-from deepself.store.files import read_table
+from deepself.store.files import read_lines, read_table
 from deepself.study.dataset import Dataset
 
 
@@ -60,15 +60,15 @@ def read_manifest(dataset: Dataset) -> list[Item]:
     """
     root = data_root(dataset)
     path = root / dataset.manifest
-    rows = read_table(path)
+    rows = read_lines(path)
     if not rows:
         raise UserError(f"{path}: holds no rows")
     files = {name: m.column or name for name, m in dataset.modalities.items()}
-    _require_columns(path, rows[0], dataset, files)
+    _require_columns(path, rows[0][1], dataset, files)
     problems: list[str] = []
     first_row: dict[str, int] = {}
     items = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         where = f"{path}: row {number}"
         problems += _row_problems(where, row, dataset, files)
         name = row[dataset.id]
@@ -108,8 +108,13 @@ def recordings_digest(checksums: list[tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
+def manifest_digest(dataset: Dataset) -> str:
+    """SHA-256 of the manifest, in hexadecimal."""
+    return hashlib.sha256((data_root(dataset) / dataset.manifest).read_bytes()).hexdigest()
+
+
 def fingerprint(dataset: Dataset) -> str:
-    """Sizes and times of all recordings, as a digest: cheap to take, so taken before every run.
+    """The manifest, and sizes and times of all recordings, as a digest: cheap, so taken each time.
 
     A file that is missing counts as such; `check` says so in words.
     """
@@ -118,7 +123,7 @@ def fingerprint(dataset: Dataset) -> str:
         rows = read_table(root / dataset.manifest)
     except UserError:
         return "no manifest yet"
-    digest = hashlib.sha256()
+    digest = hashlib.sha256((root / dataset.manifest).read_bytes())
     for name, modality in dataset.modalities.items():
         for row in rows:
             path = root / (row.get(modality.column or name) or "")

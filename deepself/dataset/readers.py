@@ -5,11 +5,14 @@ for its samples. To read a new format, add its suffix to a table below and say h
 """
 
 import io
-import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class ReadError(Exception):
@@ -67,13 +70,25 @@ def read_image(path: Path, content: bytes, channels: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as opened:
             upright = ImageOps.exif_transpose(opened)
-            picture = np.asarray(upright.convert("L" if channels == "grey" else "RGB"))
+            picture = np.asarray(_eight_bit(upright).convert("L" if channels == "grey" else "RGB"))
     except UnidentifiedImageError:
         raise ReadError("is no picture of a known format") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ReadError(f"cannot be decoded as a picture: {error}") from None
     axes = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
     return np.ascontiguousarray(axes, dtype=np.float32) / 255
+
+
+def _eight_bit(picture: "Image.Image") -> "Image.Image":
+    """Scale what Pillow would clip: 16-bit grey to 8 bits. Wider values have no known white."""
+    from PIL import Image
+
+    if picture.mode.startswith("I;16"):
+        wide = np.asarray(picture).astype(np.uint16)
+        return Image.fromarray((wide / 257).round().astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ReadError(f"has values of mode {picture.mode}, whose range is unknown; use 16 bit")
+    return picture
 
 
 def _read_text(content: bytes) -> np.ndarray:
@@ -84,40 +99,35 @@ def _read_text(content: bytes) -> np.ndarray:
     lines = [line.strip() for line in lines if line.strip()]
     if not lines:
         raise ReadError("is empty")
-    header = 0 if _is_numeric(lines[0]) else 1
-    try:
-        rows = [[float(value) for value in _values(line)] for line in lines[header:]]
-        return np.array(rows, dtype=np.float64)
-    except ValueError:
-        return _name_bad_line(lines, header)
-
-
-def _name_bad_line(lines: list[str], header: int) -> np.ndarray:
-    columns = len(_values(lines[header])) if len(lines) > header else 0
+    delimiter = next((d for d in (";", "\t", ",") if d in lines[0]), None)
+    header = 0 if _numbers(lines[0], delimiter) else 1
+    rows: list[list[float]] = []
     for number, line in enumerate(lines[header:], start=header + 1):
-        if not _is_numeric(line):
+        values = _numbers(line, delimiter)
+        if values is None:
             raise ReadError(f"line {number} is not numeric: {line[:40]!r}")
-        if len(_values(line)) != columns:
-            raise ReadError(f"line {number} has {len(_values(line))} values, the first {columns}")
-    raise ReadError("is not a table of numbers")
+        if rows and len(values) != len(rows[0]):
+            raise ReadError(f"line {number} has {len(values)} values, the first {len(rows[0])}")
+        rows.append(values)
+    return np.array(rows, dtype=np.float64)
 
 
-def _values(line: str) -> list[str]:
-    return [value for value in re.split(r"[,;\t ]+", line) if value]
-
-
-def _is_numeric(line: str) -> bool:
+def _numbers(line: str, delimiter: str | None) -> list[float] | None:
+    """Values of a line, or None: an empty cell is no number, so that no column shifts."""
     try:
-        return bool([float(value) for value in _values(line)])
+        return [float(value) for value in line.rstrip(delimiter).split(delimiter)]
     except ValueError:
-        return False
+        return None
 
 
 def _read_npy(content: bytes) -> np.ndarray:
     try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
+        table = np.load(io.BytesIO(content), allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise ReadError(f"cannot be read as NPY: {error}") from None
+    if not isinstance(table, np.ndarray) or table.dtype.kind not in "fiub":
+        raise ReadError("does not hold one array of real numbers")
+    return table
 
 
 SENSOR_FORMATS: dict[str, Callable[[bytes], np.ndarray]] = {

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -9,10 +10,19 @@ import yaml
 from deepself.study import Study
 
 
-def study_yaml(study: Study) -> str:
-    """The study with every default written out, and without a password that its URI may hold."""
-    uri = study.tracking.uri
+def study_content(study: Study) -> dict[str, Any]:
+    """The study with every default written out, as a file that can be read again would say it."""
     content = study.model_dump(mode="json")
+    for model in content["models"].values():
+        if model["classifier"] is not None:
+            del model["training"]  # belongs to networks; beside a classifier it is refused
+    return content
+
+
+def study_yaml(study: Study) -> str:
+    """`study_content` as text, without a password that the tracking URI may hold."""
+    uri = study.tracking.uri
+    content = study_content(study)
     content["tracking"]["uri"] = without_password(uri, uri)
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 

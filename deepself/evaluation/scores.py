@@ -9,7 +9,7 @@ import numpy as np
 from deepself.errors import UserError
 from deepself.evaluation.metrics import accuracy, confusion, uar
 from deepself.evaluation.results import Result, require_complete, systems
-from deepself.evaluation.statistics import FoldDecisions, bootstrap_interval
+from deepself.evaluation.statistics import FoldDecisions, bootstrap_means, percentile_interval
 from deepself.store.files import read_table, write_table
 from deepself.store.predictions import Predictions, read_predictions
 from deepself.study import Layout, Study
@@ -28,16 +28,23 @@ SUMMARY = (
     "uar_low",
     "uar_high",
     "accuracy_mean",
+    "diff_low",
+    "diff_high",
 )
+"""Columns of summary.csv. The last two are the ends of the interval of how far the best system
+on test leads the row's, from the resamples that both share; empty for the best, and on dev."""
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Truth of one partition of one fold: ids, class indices and groups, in one order."""
+class Part:
+    """Truth of one partition of one fold, in one order.
+
+    Ids, class indices, and the units that a bootstrap draws: names of groups, or else ids.
+    """
 
     ids: list[str]
     true: np.ndarray
-    groups: np.ndarray | None
+    units: np.ndarray
 
 
 Key = tuple[str, str]  # fold, partition
@@ -57,7 +64,7 @@ def score_study(study: Study, layout: Layout) -> Path:
     """
     classes: list[str] = read_dataset(layout)["classes"]
     found = require_complete(study, layout)
-    parts = _parts(layout, classes)
+    parts = held_out(layout)
     decisions: Decisions = {}
     for result in found:
         predictions = read_predictions(result.predictions)
@@ -66,28 +73,33 @@ def score_study(study: Study, layout: Layout) -> Path:
             decisions[result, partition] = _decide(result, predictions, partition, truth, classes)
     _write_scores(layout, found, parts, decisions, len(classes))
     _write_confusion(layout, found, parts, decisions, classes)
-    _write_summary(study, layout, found, parts, decisions, len(classes))
+    _write_summary(study, layout, found, parts, decisions)
     return layout.summary
 
 
-def _parts(layout: Layout, classes: list[str]) -> dict[Key, _Part]:
+def held_out(layout: Layout) -> dict[Key, Part]:
+    """Truth of dev and test in each fold, in the order of folds.csv.
+
+    Raises
+    ------
+    UserError
+        If a fold has no dev or no test items.
+    """
     rows = read_table(layout.folds)
-    index = {name: i for i, name in enumerate(classes)}
+    dataset = read_dataset(layout)
+    index = {name: i for i, name in enumerate(dataset["classes"])}
+    # One group means a group each: the manifest refuses an empty one.
+    unit = "group" if any(row["group"] for row in rows) else "id"
     parts = {}
-    for fold in read_dataset(layout)["folds"]:
+    for fold in dataset["folds"]:
         for partition in PARTITIONS:
             held = [row for row in rows if row[f"fold-{fold}"] == partition]
             if not held:
                 raise UserError(f"{layout.folds}: fold {fold} has no {partition} items")
-            # An item without a group stands for itself; ids and groups must not be confused.
-            groups = [("group", r["group"]) if r["group"] else ("id", r["id"]) for r in held]
-            number = {group: i for i, group in enumerate(dict.fromkeys(groups))}
-            parts[fold, partition] = _Part(
+            parts[fold, partition] = Part(
                 [row["id"] for row in held],
                 np.array([index[row["label"]] for row in held], dtype=np.int64),
-                np.array([number[group] for group in groups])
-                if any(r["group"] for r in held)
-                else None,
+                np.array([row[unit] for row in held]),
             )
     return parts
 
@@ -96,7 +108,7 @@ def _decide(
     result: Result,
     predictions: Predictions,
     partition: str,
-    truth: _Part,
+    truth: Part,
     classes: Sequence[str],
 ) -> np.ndarray:
     """Predicted class indices in the order of `truth`, after proof that both speak of the same."""
@@ -149,36 +161,54 @@ def _write_confusion(
 
 
 def _write_summary(
+    study: Study, layout: Layout, found: list[Result], parts: dict, decisions: Decisions
+) -> None:
+    classes = len(read_dataset(layout)["classes"])
+    rows = []
+    for partition in PARTITIONS:
+        means = _resample(study, layout, found, parts, decisions, partition)
+        low, high = (ends.tolist() for ends in percentile_interval(means))
+        own = []
+        for place, (name, kind) in enumerate(systems(study)):
+            runs = [r for r in found if (r.name, r.kind) == (name, kind)]
+            pairs = [(parts[r.fold, partition].true, decisions[r, partition]) for r in runs]
+            uars = [uar(true, predicted, classes) for true, predicted in pairs]
+            # One run has no spread to speak of: the cell stays empty.
+            spread = float(np.std(uars, ddof=1)) if len(uars) > 1 else ""
+            accuracies = float(np.mean([accuracy(true, predicted) for true, predicted in pairs]))
+            score = [float(np.mean(uars)), spread, low[place], high[place], accuracies]
+            own.append([name, kind, partition, len(runs), *score])
+        uar_mean = SUMMARY.index("uar_mean")
+        leads = _leads(means, [row[uar_mean] for row in own], partition)
+        rows += [[*row, *lead] for row, lead in zip(own, leads, strict=True)]
+    write_table(layout.summary, SUMMARY, rows)
+
+
+def _resample(
     study: Study,
     layout: Layout,
     found: list[Result],
     parts: dict,
     decisions: Decisions,
-    classes: int,
-) -> None:
-    folds = read_dataset(layout)["folds"]
-    rows = []
-    for partition in PARTITIONS:
-        stacked = {}
-        for fold in folds:
-            here = [decisions[r, partition] for r in found if r.fold == fold]
-            stacked[fold] = np.reshape(here, (len(systems(study)), len(study.seeds), -1))
-        held = [parts[fold, partition] for fold in folds]
-        intervals = bootstrap_interval(
-            [
-                FoldDecisions(part.true, stacked[fold], part.groups)
-                for fold, part in zip(folds, held, strict=True)
-            ],
-            classes,
-        )
-        for (name, kind), low, high in zip(systems(study), *intervals, strict=True):
-            own = [r for r in found if (r.name, r.kind) == (name, kind)]
-            pairs = [(parts[r.fold, partition].true, decisions[r, partition]) for r in own]
-            uars = [uar(true, predicted, classes) for true, predicted in pairs]
-            # One run has no spread to speak of: the cell stays empty.
-            spread = float(np.std(uars, ddof=1)) if len(uars) > 1 else ""
-            accuracies = float(np.mean([accuracy(true, predicted) for true, predicted in pairs]))
-            ends = [float(low), float(high)]
-            score = [float(np.mean(uars)), spread, *ends, accuracies]
-            rows.append([name, kind, partition, len(own), *score])
-    write_table(layout.summary, SUMMARY, rows)
+    partition: str,
+) -> np.ndarray:
+    """Mean UAR of each system in each resample of a partition: shape (resamples, systems)."""
+    dataset = read_dataset(layout)
+    folds = []
+    for fold in dataset["folds"]:
+        own = [decisions[r, partition] for r in found if r.fold == fold]
+        stacked = np.reshape(own, (len(systems(study)), len(study.seeds), -1))
+        truth = parts[fold, partition]
+        folds.append(FoldDecisions(truth.true, stacked, truth.units))
+    return bootstrap_means(folds, len(dataset["classes"]))
+
+
+def _leads(means: np.ndarray, uars: list[float], partition: str) -> list[list]:
+    """Interval of how far the best leads each system; of equally good ones, the first is best."""
+    if partition != "test":
+        return [["", ""] for _ in uars]
+    best = uars.index(max(uars))
+    low, high = percentile_interval(means[:, [best]] - means)
+    leads: list[list] = np.stack([low, high], axis=1).tolist()
+    leads[best] = ["", ""]
+    return leads

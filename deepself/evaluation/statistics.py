@@ -1,12 +1,16 @@
 """How sure a mean UAR is: bootstrap intervals."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 RESAMPLES = 2000
 """Enough for the ends of a 95 % interval to be steady in the second digit."""
+
+FEWEST = 5
+"""Units that every fold must hold to be resampled by itself: one alone can only be drawn again,
+and the few ways to draw two or three miss most of how such units differ."""
 
 _CHUNK = 250
 """Resamples held in memory at once."""
@@ -23,7 +27,8 @@ class FoldDecisions:
     predicted
         Class indices, shape (systems, seeds, items).
     groups
-        Group of each item, shape (items,), or None where items are independent.
+        Group of each item, shape (items,), or None where items are independent. The same name
+        in two folds is the same group.
     """
 
     true: np.ndarray
@@ -31,23 +36,32 @@ class FoldDecisions:
     groups: np.ndarray | None = None
 
 
-def bootstrap_interval(
+def within_folds(units: Iterable[int]) -> bool:
+    """Whether each fold is resampled by itself, given how many units each holds."""
+    return min(units) >= FEWEST
+
+
+def bootstrap_means(
     folds: Sequence[FoldDecisions],
     classes: int,
     *,
     resamples: int = RESAMPLES,
-    confidence: float = 0.95,
     seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile bootstrap interval of the mean UAR over folds and seeds.
+) -> np.ndarray:
+    """Mean UAR over folds and seeds in each of many bootstrap resamples.
 
-    Each resample draws, within every fold, as many items as the fold has, with replacement;
-    where there are groups it draws whole groups, since items of one group are not independent.
-    A resample is shared by all systems and seeds of its fold. UAR is computed a fold and seed,
-    over the classes that the resample holds, then averaged over seeds and folds.
+    The unit that is drawn, with replacement, is the item; where there are groups it is the whole
+    group, since items of one group are not independent. A resample is shared by all systems and
+    seeds. UAR is computed a fold and seed, over the classes that the resample holds there, then
+    averaged over seeds and folds.
 
-    The interval speaks of other items like these, classified by the networks as trained: it
-    holds no spread from training anew.
+    Each resample draws, within every fold, as many units as the fold has. Where a fold has fewer
+    than `FEWEST` (as when one subject is left out at a time) that would hide how units differ.
+    Then each resample draws as many units as the whole study has, from all of them; a unit stays
+    in its fold, and a fold that got none is left out of the mean. So the folds vary too.
+
+    The resamples speak of other items like these, classified by the networks as trained: they
+    hold no spread from training anew.
 
     Parameters
     ----------
@@ -57,16 +71,14 @@ def bootstrap_interval(
         Number of classes.
     resamples
         Number of bootstrap resamples.
-    confidence
-        Share of the bootstrap distribution between the two ends.
     seed
-        Governs the resamples. They do not depend on the systems: adding one leaves the
-        intervals of the others as they are.
+        Governs the resamples. They do not depend on the systems: adding one leaves the means of
+        the others as they are.
 
     Returns
     -------
-    low, high : numpy.ndarray
-        Ends of the interval of each system, shape (systems,).
+    numpy.ndarray
+        Shape (resamples, systems).
 
     Raises
     ------
@@ -76,47 +88,92 @@ def bootstrap_interval(
     References
     ----------
     B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, Chapman & Hall, 1993:
-    chapter 13 for the percentile interval, section 8 for data of a structure other than one
-    plain sample.
+    section 8 for data of a structure other than one plain sample.
     """
     if not folds or any(fold.true.size == 0 for fold in folds):
         raise ValueError("an interval needs at least one fold, and items in each")
+    counts = [_count(fold, number, classes) for number, fold in enumerate(folds)]
+    if not within_folds(len(own.units) for own in counts):
+        return _means_over_study(counts, resamples, seed)
     means = np.zeros((resamples, folds[0].predicted.shape[0]))
-    for number, fold in enumerate(folds):
-        rng = np.random.default_rng([seed, number])
-        means += _resampled_uar(fold, classes, resamples, rng) / len(folds)
+    for number, own in enumerate(counts):
+        draws = _draw(len(own.units), resamples, np.random.default_rng([seed, number]))
+        means += np.concatenate([own.uar(drawn) for drawn in draws]) / len(folds)
+    return means
+
+
+def percentile_interval(means: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile bootstrap interval.
+
+    Parameters
+    ----------
+    means
+        A statistic in each resample, shape (resamples, …): `bootstrap_means`, or the difference
+        of two of its columns, which is then a paired one.
+    confidence
+        Share of the resamples between the two ends.
+
+    Returns
+    -------
+    low, high : numpy.ndarray
+        Ends of the interval, of the shape that remains.
+
+    References
+    ----------
+    Efron and Tibshirani, as above, chapter 13.
+    """
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
     return low, high
 
 
-def _resampled_uar(
-    fold: FoldDecisions, classes: int, resamples: int, rng: np.random.Generator
-) -> np.ndarray:
-    """UAR of each resample of a fold, averaged over seeds: shape (resamples, systems).
-
-    A resample is a vector of how often each unit (item or group) was drawn; its counts of items
-    and of hits a class are then one matrix product.
+@dataclass(frozen=True)
+class _Counts:
+    """What a fold's UAR is made of: items, shape (units, classes), and hits, shape (units,
+    systems, seeds, classes), of each unit; and the units' names.
     """
-    systems, seeds, items = fold.predicted.shape
-    unit = np.arange(items)
-    if fold.groups is not None:
-        unit = np.unique(fold.groups, return_inverse=True)[1]
-    units = int(unit.max()) + 1
-    totals = np.zeros((units, classes))
-    np.add.at(totals, (unit, fold.true), 1)
-    hits = np.zeros((units, systems, seeds, classes))
-    system, run, item = np.nonzero(fold.predicted == fold.true)
-    np.add.at(hits, (unit[item], system, run, fold.true[item]), 1)
 
-    means = []
-    for drawn in _draw(units, resamples, rng):
-        held = drawn @ totals
-        found = (drawn @ hits.reshape(units, -1)).reshape(-1, systems, seeds, classes)
+    units: list
+    items: np.ndarray
+    hits: np.ndarray
+
+    def uar(self, drawn: np.ndarray) -> np.ndarray:
+        """UAR, averaged over seeds, of resamples given as how often each unit was drawn.
+
+        Shapes (resamples, units) in, (resamples, systems) out; without any unit it is 0.
+        """
+        held = drawn @ self.items
+        found = (drawn @ self.hits.reshape(len(self.units), -1)).reshape(-1, *self.hits.shape[1:])
         present = held > 0
         recall = found / np.where(present, held, 1)[:, None, None, :]  # an absent class: 0
-        uar = recall.sum(axis=-1) / present.sum(axis=-1)[:, None, None]
-        means.append(uar.mean(axis=-1))
+        uar = recall.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)[:, None, None]
+        return uar.mean(axis=-1)
+
+
+def _count(fold: FoldDecisions, number: int, classes: int) -> _Counts:
+    systems, seeds, items = fold.predicted.shape
+    alone = [(number, item) for item in range(items)]
+    names = alone if fold.groups is None else fold.groups.tolist()
+    place = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    unit = np.array([place[name] for name in names])
+    totals = np.zeros((len(place), classes))
+    np.add.at(totals, (unit, fold.true), 1)
+    hits = np.zeros((len(place), systems, seeds, classes))
+    system, run, item = np.nonzero(fold.predicted == fold.true)
+    np.add.at(hits, (unit[item], system, run, fold.true[item]), 1)
+    return _Counts(list(place), totals, hits)
+
+
+def _means_over_study(counts: list[_Counts], resamples: int, seed: int) -> np.ndarray:
+    """Means of resamples of all folds' units together; a unit brings its items in its fold."""
+    names = dict.fromkeys(name for own in counts for name in own.units)
+    place = {name: i for i, name in enumerate(names)}
+    columns = [np.array([place[name] for name in own.units]) for own in counts]
+    means = []
+    for drawn in _draw(len(place), resamples, np.random.default_rng(seed)):
+        uars = [own.uar(drawn[:, here]) for own, here in zip(counts, columns, strict=True)]
+        reached = [drawn[:, here].any(axis=1) for here in columns]
+        means.append(np.sum(uars, axis=0) / np.sum(reached, axis=0)[:, None])
     return np.concatenate(means)
 
 

@@ -11,7 +11,7 @@ from deepself.errors import UserError
 from deepself.features.transforms import Axes
 from deepself.networks import build
 from deepself.store.features import FeatureFile
-from deepself.store.published import PUBLISHED, weights_file
+from deepself.store.published import is_imagenet, weights_file
 from deepself.store.weights import read_weights
 from deepself.study.features import Embedding
 
@@ -36,8 +36,8 @@ def embed(
     with FeatureFile(source) as feature:
         ids, shape = feature.ids, feature.shape
     path = weights_file(results, spec.network, spec.weights)
-    is_imagenet = spec.network == "resnet18" and spec.weights == PUBLISHED["resnet18"].name
-    settings: dict[str, Any] = {"imagenet_normalisation": True} if is_imagenet else {}
+    imagenet = is_imagenet(spec.network, spec.weights)
+    settings: dict[str, Any] = {"imagenet_normalisation": True} if imagenet else {}
     try:
         network = build(spec.network, shape, classes=2, **settings)
         network.load_pretrained(read_weights(path))  # type: ignore[operator]

@@ -17,7 +17,7 @@ from deepself.store.features import FeatureWriter
 from deepself.store.files import read_table
 from deepself.study.dataset import AnyModality
 from deepself.study.features import Computed, Embedding
-from deepself.study.identity import feature_file, feature_slice
+from deepself.study.identity import feature_file, feature_specification
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
 from deepself.versions import versions
@@ -56,7 +56,7 @@ def extract(study: Study, layout: Layout, name: str, workers: int) -> Path:
         scales = axes(spec, getattr(modality, "sample_rate", None))
         rows = [r for r in read_table(layout.inventory) if r["modality"] == spec.modality]
         ids, batches = [row["id"] for row in rows], _compute(name, spec, modality, rows, workers)
-    _write(path, ids, batches, scales, feature_slice(study, name))
+    _write(path, ids, batches, scales, feature_specification(study, layout, name))
     return path
 
 

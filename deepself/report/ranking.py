@@ -22,7 +22,10 @@ class FoldScore:
 
 @dataclass(frozen=True)
 class Ranked:
-    """One line of the ranking; `dev` and `folds` say their partition, the rest is test."""
+    """One line of the ranking; `dev` and `folds` say their partition, the rest is test.
+
+    `lead` is the 95 % interval of the best one's mean test UAR minus this one's; the best has none.
+    """
 
     name: str
     kind: str
@@ -33,6 +36,7 @@ class Ranked:
     sd: float | None
     low: float
     high: float
+    lead: tuple[float, float] | None
     accuracy: float
     folds: dict[str, list[FoldScore]]
 
@@ -57,6 +61,7 @@ def ranking(study: Study, layout: Layout) -> list[Ranked]:
                 float(test["uar_sd"]) if test["uar_sd"] else None,
                 float(test["uar_low"]),
                 float(test["uar_high"]),
+                (float(test["diff_low"]), float(test["diff_high"])) if test["diff_low"] else None,
                 float(test["accuracy_mean"]),
                 {partition: _by_fold(own, folds, partition) for partition in ("dev", "test")},
             )
@@ -64,10 +69,9 @@ def ranking(study: Study, layout: Layout) -> list[Ranked]:
     return sorted(ranked, key=lambda r: -r.uar)
 
 
-def overlapping(ranked: list[Ranked]) -> list[Ranked]:
-    """Those whose interval overlaps that of the best."""
-    best, *others = ranked
-    return [r for r in others if r.high >= best.low and r.low <= best.high]
+def indistinct(ranked: list[Ranked]) -> list[Ranked]:
+    """Those that the best is not shown to be better than: its lead may be 0."""
+    return [r for r in ranked if r.lead is not None and r.lead[0] <= 0]
 
 
 def chosen_members(study: Study, layout: Layout) -> list[dict[str, str]]:

@@ -10,18 +10,19 @@ import numpy as np
 from deepself.errors import UserError
 from deepself.evaluation.provenance import git_commit, study_yaml
 from deepself.evaluation.results import Result, require_complete
-from deepself.evaluation.statistics import RESAMPLES
+from deepself.evaluation.scores import held_out
+from deepself.evaluation.statistics import FEWEST, RESAMPLES, within_folds
 from deepself.report import figures, tables
 from deepself.report.examples import CLASSES, FeatureExamples, examples
 from deepself.report.figures import Figure
-from deepself.report.ranking import Ranked, chosen_members, overlapping, ranking
+from deepself.report.ranking import Ranked, chosen_members, indistinct, ranking
 from deepself.store.files import read_table, write_text
 from deepself.study import Layout, Study
 from deepself.study.identity import read_dataset
 
 PAGE = Path(__file__).parent
 
-TABLE_CLASSES = 12
+TABLE_CLASSES = 20
 """Confusion matrices of up to so many classes are tables; larger ones are heat maps."""
 
 
@@ -84,9 +85,11 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
     try:
         ranked = ranking(study, layout)
     except (KeyError, ZeroDivisionError):
-        raise UserError(f"{layout.summary}: not of this study; run score again") from None
+        raise UserError(f"{layout.summary}: not of this study, or by an older version; run score again") from None
     classes = read_dataset(layout)["classes"]
     chance = 1 / len(classes)
+    tested = [part for (_, partition), part in held_out(layout).items() if partition == "test"]
+    counts = tables.counts(layout)
     drawn: dict[str, Figure] = {"forest": figures.forest(ranked, chance)}
     matrices = _matrices(layout, ranked, classes)
     if len(classes) > TABLE_CLASSES:
@@ -101,17 +104,19 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
     return {
         "study": study,
         "ranked": ranked,
-        "overlapping": overlapping(ranked),
+        "indistinct": indistinct(ranked),
         "chance": chance,
         "classes": classes,
         "folds": read_dataset(layout)["folds"],
         "resamples": RESAMPLES,
-        "grouped": any(row["group"] for row in read_table(layout.folds)),
+        "within_folds": within_folds(len(set(part.units)) for part in tested),
+        "fewest": FEWEST,
+        "unit": "groups" if counts.groups else "items",
         "chosen": chosen_members(study, layout),
         "learning": learning,
         "matrices": matrices,
         "examples": shown,
-        "counts": tables.counts(layout),
+        "counts": counts,
         "recordings": tables.recordings(layout),
         "costs": tables.costs(runs),
         "versions": tables.versions(runs),
@@ -177,7 +182,8 @@ def _examples(layout: Layout, runs: tables.Records, classes: list[str]) -> list[
 
 
 def _score(value: float) -> str:
-    return f"{value:.3f}"
+    """Three digits, a true minus sign, and no minus before 0."""
+    return f"{value:z.3f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _seconds(value: float | None) -> str:

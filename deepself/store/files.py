@@ -59,11 +59,19 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequenc
 
 def read_table(path: str | Path) -> list[dict[str, str]]:
     """Read a CSV table; every value is text."""
+    return [row for _, row in read_lines(path)]
+
+
+def read_lines(path: str | Path) -> list[tuple[int, dict[str, str]]]:
+    """Read a CSV table with the line on which each row ends; the header is line 1."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            return [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
         raise UserError(f"{path}: not found; run the stage that makes it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a UTF-8 CSV table ({error})") from None
 

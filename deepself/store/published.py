@@ -56,6 +56,14 @@ def weights_digest(network: str, weights: str) -> str:
     return known.sha256 if known else file_digest(weights)
 
 
+def is_imagenet(network: str, weights: str | None) -> bool:
+    """Whether weights are those trained on ImageNet, by content, whatever path they come from."""
+    known = PUBLISHED.get(network)
+    if weights is None or known is None or known.name != "imagenet":
+        return False
+    return weights_digest(network, weights) == known.sha256
+
+
 def weights_file(results: Path, network: str, weights: str) -> Path:
     """Where the stages find a weights file: a given path, or the study's own copy."""
     known = published(network, weights)

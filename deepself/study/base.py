@@ -1,9 +1,21 @@
 """The base of every typed section of a study."""
 
+from typing import TypeVar
+
 from pydantic import BaseModel, ConfigDict
+
+T = TypeVar("T")
 
 
 class Strict(BaseModel):
     """A section whose keys are all known, and whose values never change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def unique(values: list[T]) -> list[T]:
+    """Refuse a value that stands twice in a list of a study."""
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} stands there twice; keep one")
+    return values

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from deepself.study.base import Strict
+from deepself.study.base import Strict, unique
 
 
 class Duration(Strict):
@@ -80,6 +80,11 @@ class Dataset(Strict):
     )
     modalities: dict[str, AnyModality] = Field(min_length=1)
 
+    @field_validator("classes")
+    @classmethod
+    def _are_different(cls, classes: list[str] | None) -> list[str] | None:
+        return None if classes is None else unique(classes)
+
 
 class NextFold(Strict):
     """Dev is the fold after the test fold, cyclically."""
@@ -113,7 +118,7 @@ class Splits(Strict):
     folds: int = Field(5, ge=2, description="Number of folds, for `stratified` and `grouped`.")
     dev: AnyDev = NextFold()
     seed: int = Field(
-        0, ge=0, description="Governs the drawing of folds and of held-out dev items."
+        0, ge=0, lt=2**32, description="Governs the drawing of folds and of held-out dev items."
     )
 
     @model_validator(mode="after")

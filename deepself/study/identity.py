@@ -14,9 +14,20 @@ from deepself.errors import UserError
 from deepself.store.files import canonical_json
 from deepself.store.published import weights_digest
 from deepself.study.layout import Layout
+from deepself.study.models import ResNet18
 from deepself.study.schema import Study
 
-VERSIONS = {"check": 1, "split": 1, "extract": 1, "train": 1, "fuse": 1}
+VERSIONS = {
+    "demo": 1,
+    "check": 1,
+    "split": 1,
+    "extract": 1,
+    "train": 1,
+    "fuse": 1,
+    "score": 1,
+    "report": 1,
+    "track": 1,
+}
 """Raised when a stage's code changes what it writes for the same input."""
 
 
@@ -60,17 +71,24 @@ def feature_file(study: Study, layout: Layout, name: str) -> Path:
 
     The digests of the recordings come from `dataset.json`, which `split` writes.
     """
-    recordings = read_dataset(layout)["modalities"][study.modality_of(name)]["digest"]
-    identity = digest({"slice": feature_slice(study, name), "recordings": recordings})
+    identity = digest(feature_specification(study, layout, name))
     return layout.results / "features" / f"{study.features[name].kind}-{identity[:16]}.h5"
+
+
+def feature_specification(study: Study, layout: Layout, name: str) -> dict[str, Any]:
+    """All that shapes a feature's content: its slice of the study, and the recordings' digest."""
+    recordings = read_dataset(layout)["modalities"][study.modality_of(name)]["digest"]
+    return {"slice": feature_slice(study, name), "recordings": recordings}
 
 
 def model_slice(study: Study, name: str) -> dict[str, Any]:
     """What a run depends on, besides its feature file, its fold (with the labels) and its seed."""
     model = study.models[name]
     slice_ = {"version": VERSIONS["train"], **model.model_dump(exclude={"feature"})}
-    slice_["normalise"] = model.normalisation
+    slice_["normalise"] = study.normalisation(name)
     slice_["classes"] = study.dataset.classes
+    if isinstance(model.network, ResNet18):
+        slice_["network"]["imagenet_normalisation"] = study.imagenet_normalisation(name)
     if model.network is not None and model.weights is not None:
         slice_["network"]["weights"] = weights_digest(model.network.type, model.weights)
     return slice_

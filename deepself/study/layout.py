@@ -61,6 +61,11 @@ class Layout:
         """The report."""
         return self.folder / "report.html"
 
+    def withdraw(self) -> None:
+        """Remove the tables and the report: with a run that failed they are not this study's."""
+        for path in (self.scores, self.summary, self.confusion, self.report):
+            path.unlink(missing_ok=True)
+
     @property
     def tracking(self) -> Path:
         """Which MLflow run belongs to which run of the study."""

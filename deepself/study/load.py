@@ -1,6 +1,6 @@
 """Reading a study: YAML and overrides in, a `Study` or one clear line a problem out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,11 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue  # its keys are there to be overridden
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # the base class says so, with its place
             line = key_node.start_mark.line + 1
             if key in seen:
                 raise UserError(
@@ -66,6 +70,8 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise UserError(
             f"{path}:{line}not valid YAML: {getattr(error, 'problem', error)}"
         ) from None
+    except ValueError as error:  # a date that is none
+        raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: a study is a mapping of keys to values")
     return raw
@@ -90,12 +96,12 @@ def _override(raw: dict[str, Any], text: str) -> None:
         raise UserError(f"--set {text}: write key.path=value")
     node: Any = raw
     *parents, last = path.split(".")
-    for key in parents:
-        node = node[int(key)] if isinstance(node, list) else node.setdefault(key, {})
-        if not isinstance(node, dict | list):
-            raise UserError(f"--set {text}: {key} is a value, it has no keys below it")
     try:
+        for key in parents:
+            node = node[int(key)] if isinstance(node, list) else node.setdefault(key, {})
+            if not isinstance(node, dict | list):
+                raise UserError(f"--set {text}: {key} is a value, it has no keys below it")
         parsed = yaml.load(value, _UniqueKeys)  # noqa: S506 - a SafeLoader
         node[int(last) if isinstance(node, list) else last] = parsed
-    except (ValueError, IndexError, yaml.YAMLError):
+    except (ValueError, IndexError, TypeError, yaml.YAMLError):
         raise UserError(f"--set {text}: cannot be set there") from None

@@ -75,7 +75,7 @@ class ResNet18(Strict):
         None, description="None (random), imagenet, or the path of a weights file."
     )
     imagenet_normalisation: bool | None = Field(
-        None, description="Default: exactly when ImageNet weights are used."
+        None, description="Default: exactly when ImageNet weights are used on pictures."
     )
 
 
@@ -128,7 +128,7 @@ class Model(Strict):
         None,
         description=(
             "Mean 0 and deviation 1 by channel or by frequency bin, learnt on the training "
-            "partition; default: channel, but none for pretrained networks."
+            "partition; default: channel, but none where pretrained weights expect raw input."
         ),
     )
     training: Training = Training()
@@ -152,13 +152,6 @@ class Model(Strict):
     def weights(self) -> str | None:
         """Name or path of the pretrained weights, if any."""
         return getattr(self.network, "weights", None)
-
-    @property
-    def normalisation(self) -> str:
-        """`normalise`, with its default worked out."""
-        if self.normalise is not None:
-            return self.normalise
-        return "none" if self.weights is not None else "channel"
 
 
 class Fusion(Strict):

@@ -28,6 +28,10 @@ NETWORK_INPUT = {
 }
 """Feature kinds that each network reads; networks not named read any."""
 
+EMBEDDED = {"mn04_as": {"audioset_mel"}, "resnet18": {"picture"}}
+"""Feature kinds in the range that each network was trained on: an embedding is made once for all
+folds, so nothing learnt on a training partition can bring others to it."""
+
 
 def problems(study: Study) -> Iterator[Problem]:
     """Yield every broken reference of a study, with its key's path."""
@@ -71,8 +75,8 @@ def _embedding(study: Study, name: str, spec: Embedding) -> Iterator[Problem]:
     source = study.features.get(spec.of)
     if source is None:
         yield f"{path}.of", unknown("feature", spec.of, study.features)
-    elif source.kind not in NETWORK_INPUT[spec.network]:
-        yield f"{path}.of", _wrong_input(spec.network, spec.of, source.kind)
+    elif source.kind not in EMBEDDED[spec.network]:
+        yield f"{path}.of", _wrong_input(EMBEDDED, spec.network, spec.of, source.kind)
     yield from _weights(f"{path}.weights", spec.network, spec.weights)
 
 
@@ -113,15 +117,16 @@ def _models(study: Study) -> Iterator[Problem]:
             continue
         kind = model.network.type
         if feature.kind not in NETWORK_INPUT.get(kind, {feature.kind}):
-            yield f"{path}.feature", _wrong_input(kind, model.feature, feature.kind)
+            yield f"{path}.feature", _wrong_input(NETWORK_INPUT, kind, model.feature, feature.kind)
         if model.weights is not None:
             yield from _weights(f"{path}.network.weights", kind, model.weights)
-            if model.normalise not in (None, "none"):
-                yield f"{path}.normalise", "must be none where pretrained weights are used"
+            raw = kind == "mn04_as" or feature.kind == "picture"
+            if raw and model.normalise not in (None, "none"):
+                yield f"{path}.normalise", "must be none: the pretrained weights expect raw input"
 
 
-def _wrong_input(network: str, feature: str, kind: str) -> str:
-    accepted = ", ".join(sorted(NETWORK_INPUT[network]))
+def _wrong_input(inputs: dict[str, set[str]], network: str, feature: str, kind: str) -> str:
+    accepted = ", ".join(sorted(inputs[network]))
     return f"{network} reads features of kind {accepted}; {feature} is of kind {kind}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from deepself.evaluation.provenance import study_content
 from deepself.evaluation.results import Result, require_complete, systems
 from deepself.store.files import read_table
 from deepself.study import Layout, Study
@@ -87,8 +88,8 @@ def _study(study: Study, layout: Layout, summary: list[dict[str, str]], seconds:
     ]
     best = max(float(row["uar_mean"]) for row in summary if row["partition"] == "test")
     files = [layout.scores, layout.summary, layout.report]
-    # Not where it is tracked: that shapes no result.
-    chosen = study.model_dump(mode="json", exclude={"tracking"})
+    chosen = study_content(study)
+    del chosen["tracking"]  # that shapes no result
     text = yaml.safe_dump(chosen, sort_keys=False, allow_unicode=True)
     return Entry(
         study.name,

@@ -75,9 +75,12 @@ def train_network(
     )
     for epoch in epochs:
         start = time.perf_counter()
-        train_loss, train_uar = train_epoch(
-            network, train, optimiser, weights, settings.batch_size, classes, order
-        )
+        try:
+            train_loss, train_uar = train_epoch(
+                network, train, optimiser, weights, settings.batch_size, classes, order
+            )
+        except ValueError as error:  # batch normalisation over a single value
+            raise UserError(f"training.batch_size is {settings.batch_size}: {error}") from None
         if not math.isfinite(train_loss):
             raise UserError(f"epoch {epoch}: the loss is {train_loss}; lower training.lr")
         logits = predict(network, dev.items, settings.batch_size)
@@ -127,11 +130,15 @@ def predict(network: nn.Module, items: Tensor, batch_size: int) -> Tensor:
 
 
 def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
-    """Cut an order into batches of at most `batch_size` that differ by one item at most.
+    """Cut an order into batches of `batch_size` or fewer that differ by one item at most.
 
-    A last batch of one item would break batch normalisation; equal batches also weigh items alike.
+    Equal batches weigh items alike. A batch of one item, which would break batch normalisation,
+    joins another, unless batches of one were asked for.
     """
-    return torch.tensor_split(order, math.ceil(len(order) / batch_size))
+    count = math.ceil(len(order) / batch_size)
+    if batch_size > 1:
+        count = max(1, min(count, len(order) // 2))
+    return torch.tensor_split(order, count)
 
 
 def class_weights(targets: Tensor, classes: int) -> Tensor:

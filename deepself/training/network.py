@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,29 +9,25 @@ from torch import nn
 
 from deepself.errors import UserError
 from deepself.networks import build
-from deepself.store.published import PUBLISHED, weights_file
+from deepself.store.published import weights_file
 from deepself.store.weights import read_weights
-from deepself.study.models import AnyNetwork, ResNet18, Training
+from deepself.study.models import AnyNetwork, Training
 from deepself.training.data import Normaliser, Part
 from deepself.training.loop import HISTORY, Tensors, predict, to_numpy, train_network
 from deepself.training.outcome import Outcome
-from deepself.training.seeding import seed_everything
 
 
 def run_network(
-    spec: AnyNetwork,
+    network: nn.Module,
     settings: Training,
     parts: dict[str, Part],
     classes: int,
     normaliser: Normaliser,
-    results: Path,
-    seed: int,
-    fold: str,
+    order: torch.Generator,
     device: str,
 ) -> Outcome:
     """Train a network on a fold and predict dev and test with its best epoch."""
-    order = seed_everything(seed, fold)
-    network = make_network(spec, parts["train"].items.shape[1:], classes, results).to(device)
+    network = network.to(device)
     tensors = {name: _to_device(part, device) for name, part in parts.items()}
     start = time.perf_counter()
     trained = train_network(network, tensors["train"], tensors["dev"], settings, classes, order)
@@ -63,11 +58,9 @@ def make_network(
     UserError
         The network does not fit the feature, or the weights do not fit the network.
     """
-    settings: dict[str, Any] = spec.model_dump(exclude={"type", "weights"})
     weights: str | None = getattr(spec, "weights", None)
-    if isinstance(spec, ResNet18) and spec.imagenet_normalisation is None:
-        settings["imagenet_normalisation"] = weights == PUBLISHED["resnet18"].name
     try:
+        settings = spec.model_dump(exclude={"type", "weights"})
         network = build(spec.type, shape, classes, **settings)
         if weights is not None:
             path = weights_file(results, spec.type, weights)

@@ -16,10 +16,12 @@ from deepself.store.files import atomic_path, write_json, write_table
 from deepself.store.predictions import Predictions, write_predictions
 from deepself.study.identity import feature_file, model_slice, read_dataset
 from deepself.study.layout import Layout
+from deepself.study.models import ResNet18
 from deepself.study.schema import Study
 from deepself.training.data import Normaliser, Part, load_fold
-from deepself.training.network import run_network
+from deepself.training.network import make_network, run_network
 from deepself.training.outcome import Outcome
+from deepself.training.seeding import seed_everything
 from deepself.versions import versions
 
 
@@ -57,7 +59,7 @@ def train(study: Study, layout: Layout, run: Run, threads: int, device: str) -> 
     model, classes = study.models[run.model], read_dataset(layout)["classes"]
     feature = feature_file(study, layout, model.feature)
     parts = load_fold(feature, layout.folds, run.fold, classes)
-    normaliser = Normaliser.fit(parts["train"].items, model.normalisation)
+    normaliser = Normaliser.fit(parts["train"].items, study.normalisation(run.model))
     for part in parts.values():
         normaliser.apply(part.items)
     shape = parts["train"].items.shape[1:]
@@ -119,17 +121,13 @@ def _fit(
 
         return run_classifier(model.classifier, parts, classes, normaliser, run.seed)
     assert model.network is not None
-    return run_network(
-        model.network,
-        model.training,
-        parts,
-        classes,
-        normaliser,
-        layout.results,
-        run.seed,
-        run.fold,
-        device,
-    )
+    order = seed_everything(run.seed, run.fold)  # before the network's first weights are drawn
+    spec = model.network
+    if isinstance(spec, ResNet18):
+        chosen = study.imagenet_normalisation(run.model)
+        spec = spec.model_copy(update={"imagenet_normalisation": chosen})
+    network = make_network(spec, parts["train"].items.shape[1:], classes, layout.results)
+    return run_network(network, model.training, parts, classes, normaliser, order, device)
 
 
 def _scores(part: Part, outcome: Outcome, name: str) -> dict[str, float]:

@@ -144,3 +144,32 @@ def test_label_that_only_one_fold_knows(split):
         UserError, match=r"fold 1: label 'odd' is unknown to its training partition"
     ):
         split(lambda text: text.replace(",low,1,", ",odd,1,"), splits={"method": "given"})
+
+
+@pytest.mark.parametrize("name", ["fold 1", "a/b", "1; ls", ".hidden", "ä"])
+def test_fold_names_are_words(name):
+    with pytest.raises(UserError, match=r"row 2 \(i0\): fold is .*; name folds by letters"):
+        assign(Splits(method="given"), items_of([0, 1, 0], fold=[name, 2, 3]))
+
+
+def test_equal_numbers_keep_their_order():
+    items = items_of([0, 1] * 6, fold=["001", "1", "01"] * 4)
+    assert list(assign(Splits(method="given"), items)) == ["001", "01", "1"]
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.6, 0.9])
+def test_held_out_groups_come_near_the_fraction(fraction):
+    items = items_of([i % 2 for i in range(120)], [i // 4 for i in range(120)])
+    dev = {"method": "holdout", "fraction": fraction}
+    for partitions in assign(Splits(method="grouped", dev=dev), items).values():
+        rest = sum(p != "test" for p in partitions.values())
+        held = sum(p == "dev" for p in partitions.values())
+        assert abs(held / rest - fraction) < 0.07
+
+
+def test_one_class_is_nothing_to_tell_apart(split):
+    def one(text):
+        return text.replace(",low,", ",high,").replace(",noise,", ",high,")
+
+    with pytest.raises(UserError, match="one class only"):
+        split(one)

@@ -106,3 +106,41 @@ def test_truncated_picture_is_refused(cut):
     content = picture_bytes(Image.fromarray(random), format="PNG")
     with pytest.raises(ReadError):
         read_image(Path("x"), content[: int(cut * len(content))], "grey")
+
+
+def test_sixteen_bit_pictures_keep_their_range():
+    values = np.array([[0, 300, 30000, 65535]], np.uint16)
+    content = picture_bytes(Image.fromarray(values), format="PNG")
+    np.testing.assert_allclose(
+        read_image(Path("x"), content, "grey")[0], values / 65535, atol=0.003
+    )
+
+
+def test_pictures_of_unknown_range_are_refused():
+    content = picture_bytes(Image.fromarray(np.zeros((2, 2), np.float32)), format="TIFF")
+    with pytest.raises(ReadError, match="mode F, whose range is unknown"):
+        read_image(Path("x"), content, "grey")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1,5;2,5\n3,5;4,5\n", "line 2 is not numeric: '3,5;4,5'"),  # decimal commas
+        ("1,2,3\n,5,6\n", "line 2 is not numeric"),
+        ("1,,3\n", "is not numeric|holds no|empty"),
+        ("", "is empty"),
+    ],
+)
+def test_text_is_never_read_as_other_columns_than_it_has(text, message):
+    with pytest.raises(ReadError, match=message):
+        table = read_sensor(Path("a.csv"), text.encode())
+        if table.size == 0:
+            raise ReadError("holds no samples")
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([1j])])
+def test_npy_of_other_than_real_numbers_is_refused(array):
+    content = io.BytesIO()
+    np.save(content, array)
+    with pytest.raises(ReadError, match="does not hold one array of real numbers"):
+        read_sensor(Path("a.npy"), content.getvalue())

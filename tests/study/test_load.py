@@ -53,6 +53,13 @@ MISTAKES = [
     ("models.a b={}", "models.a b: use letters, digits, _ and - only"),
     ("seeds=3", "seeds: input should be a valid list"),
     ("name=../up", "name: use letters, digits"),
+    ("name=features", "name: results/features/ is shared by all studies"),
+    ("seeds=[0, 0]", "seeds: 0 stands there twice"),
+    ("dataset.classes=[a, a]", "dataset.classes: 'a' stands there twice"),
+    ("splits.seed=4294967296", "splits.seed: input should be less than"),
+    ("dataset.modalities.audio.duration={seconds: .inf}", "dataset.modalities.audio.duration.sec"),
+    ("fusions.all.members.x.y=1", "--set fusions.all.members.x.y=1: cannot be set there"),
+    ("fusions.all.members.7=1", "--set fusions.all.members.7=1: cannot be set there"),
     ("dataset.root", "--set dataset.root: write key.path=value"),
     ("name.x=1", "--set name.x=1: name is a value"),
 ]
@@ -114,6 +121,8 @@ def test_all_mistakes_are_listed_at_once(study_file):
         ("name: a\nname: b\n", "study.yaml:2: key 'name' stands here and in line 1"),
         ("name: [a\n", "study.yaml:2: not valid YAML"),
         ("- a\n", "a study is a mapping"),
+        ("? [a]\n: 1\n", "study.yaml:1: not valid YAML: found unhashable key"),
+        ("name: 2024-13-45\n", "study.yaml: not valid YAML: month must be"),
         ("name: \xff\n", "name: use letters"),
     ],
 )
@@ -122,6 +131,13 @@ def test_broken_file_names_its_line(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(UserError, match=message.replace(".", r"\.")):
         load(file)
+
+
+def test_merge_keys_are_read(tmp_path):
+    file = write_study(tmp_path)
+    text = file.read_text() + "tracking: &t {uri: 'sqlite:///a.db'}\n"
+    file.write_text(text)
+    assert load(file, ["tracking={<<: {uri: b}, experiment: c}"]).tracking.uri == "b"
 
 
 def test_missing_file_is_named(tmp_path):

@@ -107,13 +107,25 @@ def test_loss_that_is_not_finite_stops_with_the_epoch():
         train(train_on=data)
 
 
-@pytest.mark.parametrize(("items", "size"), [(33, 8), (17, 16), (5, 8), (2, 1)])
+@pytest.mark.parametrize(("items", "size"), [(33, 8), (17, 16), (5, 8), (2, 1), (1, 4)])
 def test_batches_hold_every_item_once_and_differ_by_one_at_most(items, size):
     parts = batches(torch.randperm(items), size)
     assert sorted(torch.cat(parts).tolist()) == list(range(items))
     lengths = [len(part) for part in parts]
     assert max(lengths) <= size
     assert max(lengths) - min(lengths) <= 1
+
+
+def test_no_batch_of_one_item_unless_asked_for():
+    for items in range(2, 12):
+        for size in range(2, 6):
+            assert min(len(part) for part in batches(torch.arange(items), size)) > 1
+
+
+def test_batch_of_one_and_batch_normalisation_is_one_line():
+    network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
+    with pytest.raises(UserError, match=r"training\.batch_size is 1: Expected more than 1 value"):
+        train(Training(epochs=1, batch_size=1), network=network)
 
 
 def test_class_weights_equal_scikit_learns_in_the_order_of_the_classes():

@@ -9,6 +9,8 @@ rule demo:
     localrule: True
     conda:
         "../../envs/conda.yaml"
+    params:
+        version=graph.version("demo"),
     shell:
         "deepself demo data/demo > {log} 2>&1"
 

@@ -17,7 +17,7 @@ rule fuse:
         study=graph.study_file,
         slice=graph.fusion_slice,
     shell:
-        "deepself fuse {params.study} --fusion {wildcards.fusion} --fold {wildcards.fold}"
+        "deepself fuse {params.study} --fusion {wildcards.fusion} --fold {wildcards.fold:q}"
         " --seed {wildcards.seed} > {log} 2>&1"
 
 
@@ -38,5 +38,6 @@ rule score:
         "../../envs/conda.yaml"
     params:
         study=graph.study_file,
+        version=graph.version("score"),
     shell:
         "deepself score {params.study} > {log} 2>&1"

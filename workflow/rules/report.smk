@@ -19,6 +19,7 @@ rule report:
     params:
         study=graph.study_file,
         slice=graph.study_slice,
+        version=graph.version("report"),
     shell:
         "deepself report {params.study} > {log} 2>&1"
 
@@ -41,5 +42,6 @@ rule track:
     params:
         study=graph.study_file,
         slice=graph.study_slice,
+        version=graph.version("track"),
     shell:
         "deepself track {params.study} > {log} 2>&1"

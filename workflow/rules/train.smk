@@ -25,5 +25,5 @@ rule train:
         study=graph.study_file,
         slice=graph.model_slice,
     shell:
-        "deepself train {params.study} --model {wildcards.model} --fold {wildcards.fold}"
+        "deepself train {params.study} --model {wildcards.model} --fold {wildcards.fold:q}"
         " --seed {wildcards.seed} --threads {threads} > {log} 2>&1"
