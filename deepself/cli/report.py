@@ -26,6 +26,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The workflow's command; where values were overridden, the report's copy is the study."""
+    """The workflow's command; where values were overridden, the report's copy is the study.
+
+    The workflow gives its own copy below results/, which git does not keep: so the page says
+    that the study which it holds can take that file's place.
+    """
     study = "study.yaml" if args.set else shlex.quote(args.study)
     return f"snakemake --cores all --configfile {study}"

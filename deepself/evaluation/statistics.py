@@ -102,7 +102,9 @@ def bootstrap_means(
     return means
 
 
-def percentile_interval(means: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+def percentile_interval(
+    means: np.ndarray, confidence: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
     """Percentile bootstrap interval.
 
     Parameters
@@ -129,8 +131,10 @@ def percentile_interval(means: np.ndarray, confidence: float = 0.95) -> tuple[np
 
 @dataclass(frozen=True)
 class _Counts:
-    """What a fold's UAR is made of: items, shape (units, classes), and hits, shape (units,
-    systems, seeds, classes), of each unit; and the units' names.
+    """What a fold's UAR is made of.
+
+    Names of its units, the items of each, shape (units, classes), and how many of them were hit,
+    shape (units, systems, seeds, classes).
     """
 
     units: list

@@ -26,6 +26,10 @@ TABLE_CLASSES = 20
 """Confusion matrices of up to so many classes are tables; larger ones are heat maps."""
 
 
+NARROW_CLASSES = 6
+"""Confusion matrices of up to so many classes stand side by side; wider ones get a row each."""
+
+
 @dataclass(frozen=True)
 class Matrix:
     """Confusion matrix of one system on test, summed over folds and seeds."""
@@ -85,7 +89,9 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
     try:
         ranked = ranking(study, layout)
     except (KeyError, ZeroDivisionError):
-        raise UserError(f"{layout.summary}: not of this study, or by an older version; run score again") from None
+        raise UserError(
+            f"{layout.summary}: not of this study as it is now; run score again"
+        ) from None
     classes = read_dataset(layout)["classes"]
     chance = 1 / len(classes)
     tested = [part for (_, partition), part in held_out(layout).items() if partition == "test"]
@@ -105,8 +111,10 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         "study": study,
         "ranked": ranked,
         "indistinct": indistinct(ranked),
+        "above_chance": [r for r in ranked if r.low > chance],
         "chance": chance,
         "classes": classes,
+        "wide": len(classes) > NARROW_CLASSES,
         "folds": read_dataset(layout)["folds"],
         "resamples": RESAMPLES,
         "within_folds": within_folds(len(set(part.units)) for part in tested),

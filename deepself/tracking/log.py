@@ -1,10 +1,14 @@
 """Logging a study to MLflow, as often as one likes: each result is one run there."""
 
+import getpass
+import os
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from deepself.evaluation.provenance import git_commit, without_password
 from deepself.store.files import write_json
@@ -16,7 +20,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-KEY, DIGEST, OWNER = "deepself.key", "deepself.digest", "deepself.study"
+KEY, DIGEST = "deepself.key", "deepself.digest"
+STUDY, ORIGIN = "deepself.study", "deepself.origin"
 PARENT = "mlflow.parentRunId"
 
 _METRICS, _PARAMETERS = 1000, 100
@@ -45,7 +50,8 @@ def track(study: Study, layout: Layout) -> Outcome:
 
     A run whose content is there already is left as it is, a changed one is replaced, and one
     that the study no longer has is deleted. An interrupted call is mended by the next: a run
-    gets its digest last.
+    gets its digest last. Runs that another user, machine or clone logged of a study of the same
+    name are theirs, and stay.
 
     Raises
     ------
@@ -59,8 +65,9 @@ def track(study: Study, layout: Layout) -> Outcome:
     with explained(uri):
         client = connect(uri)
         where = experiment(client, uri, name)
-        there = _existing(client, where, study.name)
-        ids = _align(client, where, study.name, wanted, there, counts)
+        owner = {STUDY: study.name, ORIGIN: origin(layout)}
+        there = _existing(client, where, owner)
+        ids = _align(client, where, owner, wanted, there, counts)
     write_json(
         layout.tracking,
         {"uri": shown, "experiment": name, "experiment_id": where, "runs": ids},
@@ -68,14 +75,26 @@ def track(study: Study, layout: Layout) -> Outcome:
     return Outcome(shown, name, counts)
 
 
-def _existing(client: "MlflowClient", where: str, owner: str) -> list["Run"]:
-    """All runs of this study, also such as an interrupted call left."""
+def origin(layout: Layout) -> str:
+    """Who tracks from where, as `user@host:folder`.
+
+    Written as in a URL, since MLflow's search has no way to quote a quotation mark.
+    """
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have a number and no name
+        user = str(os.getuid())
+    place = f"{user}@{socket.gethostname()}:{layout.results.resolve()}"
+    return quote(place, safe="/@:")
+
+
+def _existing(client: "MlflowClient", where: str, owner: dict[str, str]) -> list["Run"]:
+    """All runs of this study from here, also such as an interrupted call left."""
+    wanted = " AND ".join(f"tags.`{name}` = '{value}'" for name, value in owner.items())
     found: list[Run] = []
     token = None
     while True:
-        page = client.search_runs(
-            [where], f"tags.`{OWNER}` = '{owner}'", max_results=1000, page_token=token
-        )
+        page = client.search_runs([where], wanted, max_results=1000, page_token=token)
         found += page
         token = page.token
         if not token:
@@ -85,7 +104,7 @@ def _existing(client: "MlflowClient", where: str, owner: str) -> list["Run"]:
 def _align(
     client: "MlflowClient",
     where: str,
-    owner: str,
+    owner: dict[str, str],
     wanted: list[Entry],
     there: list["Run"],
     counts: Counter,
@@ -103,7 +122,7 @@ def _align(
             client.delete_run(run.info.run_id)
             counts["deleted"] += key not in digests
     ids: dict[str, str] = {}
-    common = {OWNER: owner}
+    common = dict(owner)
     if commit := git_commit():
         common |= {"deepself.commit": commit, "mlflow.source.git.commit": commit.split()[0]}
     for entry in wanted:

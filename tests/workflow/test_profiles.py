@@ -10,7 +10,7 @@ from tests.workflow.conftest import REPOSITORY
 
 FAKE = """#!/bin/sh
 echo "$0 $*" >> "{record}"
-exit 1
+case $0 in *sinfo) echo PARTITION; echo "cpu*";; *) exit 1;; esac
 """
 
 
@@ -18,14 +18,14 @@ def test_slurm_profile_submits_with_its_settings(workflow, tmp_path):
     """`--profile slurm`, typed in the root, reaches sbatch; there is no cluster here to go on."""
     tools, record = tmp_path / "tools", tmp_path / "sbatch.log"
     tools.mkdir()
-    for name in ("sbatch", "squeue", "sinfo", "sacctmgr", "scancel"):
+    for name in ("sbatch", "sacct", "squeue", "sinfo", "sacctmgr", "scancel"):
         (tools / name).write_text(FAKE.format(record=record))
         (tools / name).chmod(stat.S_IRWXU)
     path = f"{tools}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    study = workflow.folder / "study.yaml"
     command = [sys.executable, "-m", "snakemake", "--cores", "8", "--profile", "slurm"]
     done = subprocess.run(
-        [*command, "--retries", "0", "--directory", str(workflow.folder)]
-        + ["--configfile", str(workflow.folder / "study.yaml")],
+        [*command, "--retries", "0", "--directory", workflow.folder, "--configfile", study],
         cwd=REPOSITORY,
         env={**os.environ, "PATH": path},
         capture_output=True,
