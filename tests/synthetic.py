@@ -121,7 +121,9 @@ def _study(plan: Plan, folder: Path, name: str) -> dict[str, Any]:
         "fusions": {
             "all": {"members": ["*"]},
             "best_of_each": {"members": ["*"], "choose": "best_per_modality"},
-        },
+        }
+        if plan.models > 1
+        else {},
         "seeds": list(plan.seeds),
         "tracking": {"uri": f"sqlite:///{folder}/tracking/mlflow.db"},
     }

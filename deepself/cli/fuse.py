@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_study(parser)
     parser.add_argument("--fusion", required=True, metavar="NAME", help="a fusion of the study")
     parser.add_argument("--fold", required=True, metavar="FOLD", help="a fold's name")
-    parser.add_argument("--seed", required=True, type=int, metavar="SEED", help="the runs' seed")
+    parser.add_argument("--seed", type=int, metavar="SEED", help="default: the study's first")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -19,7 +19,8 @@ def run(args: argparse.Namespace) -> None:
     from deepself.store.files import read_json
 
     study, layout = open_study(args)
-    folder = fuse(study, layout, args.fusion, args.fold, args.seed)
+    seed = study.seeds[0] if args.seed is None else args.seed
+    folder = fuse(study, layout, args.fusion, args.fold, seed)
     record = read_json(folder / "fusion.json")
     print(
         f"{folder}: {' + '.join(record['chosen'])}: "

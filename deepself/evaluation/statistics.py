@@ -57,8 +57,10 @@ def bootstrap_means(
 
     Each resample draws, within every fold, as many units as the fold has. Where a fold has fewer
     than `FEWEST` (as when one subject is left out at a time) that would hide how units differ.
-    Then each resample draws as many units as the whole study has, from all of them; a unit stays
-    in its fold, and a fold that got none is left out of the mean. So the folds vary too.
+    Then each resample draws as many units as the whole study has, from all of them. A unit stays
+    in its fold, and a fold counts in the mean as often as its units were drawn, a share of their
+    number: not at all where none was, twice where the one subject left out was drawn twice. So
+    the folds vary too, and with one unit a fold this is the plain bootstrap over units.
 
     The resamples speak of other items like these, classified by the networks as trained: they
     hold no spread from training anew.
@@ -175,9 +177,11 @@ def _means_over_study(counts: list[_Counts], resamples: int, seed: int) -> np.nd
     columns = [np.array([place[name] for name in own.units]) for own in counts]
     means = []
     for drawn in _draw(len(place), resamples, np.random.default_rng(seed)):
-        uars = [own.uar(drawn[:, here]) for own, here in zip(counts, columns, strict=True)]
-        reached = [drawn[:, here].any(axis=1) for here in columns]
-        means.append(np.sum(uars, axis=0) / np.sum(reached, axis=0)[:, None])
+        parts = [drawn[:, here] for here in columns]
+        weights = [part.mean(axis=1)[:, None] for part in parts]
+        uars = [own.uar(part) for own, part in zip(counts, parts, strict=True)]
+        weighted = [uar * weight for uar, weight in zip(uars, weights, strict=True)]
+        means.append(np.sum(weighted, axis=0) / np.sum(weights, axis=0))
     return np.concatenate(means)
 
 

@@ -94,7 +94,6 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         ) from None
     classes = read_dataset(layout)["classes"]
     chance = 1 / len(classes)
-    tested = [part for (_, partition), part in held_out(layout).items() if partition == "test"]
     counts = tables.counts(layout)
     drawn: dict[str, Figure] = {"forest": figures.forest(ranked, chance)}
     matrices = _matrices(layout, ranked, classes)
@@ -116,9 +115,7 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         "classes": classes,
         "wide": len(classes) > NARROW_CLASSES,
         "folds": read_dataset(layout)["folds"],
-        "resamples": RESAMPLES,
-        "within_folds": within_folds(len(set(part.units)) for part in tested),
-        "fewest": FEWEST,
+        **_resampling(layout),
         "unit": "groups" if counts.groups else "items",
         "chosen": chosen_members(study, layout),
         "learning": learning,
@@ -134,6 +131,16 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         "study_yaml": study_yaml(study),
         "figures": drawn,
     }
+
+
+def _resampling(layout: Layout) -> dict[str, Any]:
+    """How the test intervals were made."""
+    units = [
+        len(set(part.units))
+        for (_, partition), part in held_out(layout).items()
+        if partition == "test"
+    ]
+    return {"resamples": RESAMPLES, "within_folds": within_folds(units), "fewest": FEWEST}
 
 
 def _learning(study: Study, runs: tables.Records, drawn: dict[str, Figure]) -> list[dict[str, Any]]:

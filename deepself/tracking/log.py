@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -76,16 +75,17 @@ def track(study: Study, layout: Layout) -> Outcome:
 
 
 def origin(layout: Layout) -> str:
-    """Who tracks from where, as `user@host:folder`.
+    """Who tracks from where, as `user:folder`.
 
+    Without the host's name: a cluster's nodes share folders, and a container's name is drawn anew.
     Written as in a URL, since MLflow's search has no way to quote a quotation mark.
     """
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have a number and no name
         user = str(os.getuid())
-    place = f"{user}@{socket.gethostname()}:{layout.results.resolve()}"
-    return quote(place, safe="/@:")
+    place = f"{user}:{layout.results.resolve()}"
+    return quote(place, safe="/:")
 
 
 def _existing(client: "MlflowClient", where: str, owner: dict[str, str]) -> list["Run"]:

@@ -8,7 +8,7 @@ import pytest
 from deepself.cli import main
 from deepself.errors import UserError
 from deepself.evaluation.metrics import uar
-from deepself.evaluation.scores import score_study
+from deepself.evaluation.scores import held_out, score_study
 from deepself.store.files import read_table
 from deepself.store.predictions import Predictions, read_predictions, write_predictions
 from tests.synthetic import HOSTILE, Plan, build, finish
@@ -68,6 +68,48 @@ def test_the_summary_is_mean_and_spread_of_the_scores(tree):
         assert float(row["uar_sd"]) == pytest.approx(np.std(own, ddof=1))
         assert float(row["uar_low"]) <= float(row["uar_mean"]) <= float(row["uar_high"])
         assert int(row["runs"]) == len(own)
+
+
+def test_the_lead_of_the_best_is_resampled_pair_by_pair(tree):
+    rows = read_table(tree.layout.summary)
+    test = [row for row in rows if row["partition"] == "test"]
+    best = max(test, key=lambda row: float(row["uar_mean"]))
+    for row in rows:
+        if row is best or row["partition"] == "dev":
+            assert (row["diff_low"], row["diff_high"]) == ("", "")
+            continue
+        low, high = float(row["diff_low"]), float(row["diff_high"])
+        lead = float(best["uar_mean"]) - float(row["uar_mean"])
+        assert low <= lead <= high
+        # What moves both alike does not widen it, as it would without pairs.
+        ends = [float(r[end]) for r in (best, row) for end in ("uar_low", "uar_high")]
+        assert high - low < ends[1] - ends[0] + ends[3] - ends[2]
+
+
+def test_of_equals_the_first_is_best_and_leads_the_others_by_nothing(own):
+    """Pairs of one resample are equal; those of two would differ."""
+    study, layout = own
+    for fold in "123":
+        for seed in (0, 7):
+            source = layout.run("log_mel_cnn", fold, seed) / "predictions.csv"
+            predictions = read_predictions(source)
+            for name in [*study.models, *study.fusions]:
+                place = layout.fusion if name in study.fusions else layout.run
+                write_predictions(place(name, fold, seed) / "predictions.csv", predictions)
+    score_study(study, layout)
+    best, *others = [r for r in read_table(layout.summary) if r["partition"] == "test"]
+    assert (best["name"], best["diff_low"], best["diff_high"]) == ("picture_cnn", "", "")
+    assert {(row["diff_low"], row["diff_high"]) for row in others} == {("0.0", "0.0")}
+
+
+@pytest.mark.parametrize("groups", [True, False])
+def test_units_are_groups_or_else_items(tmp_path, groups):
+    tree = build(tmp_path, Plan(groups=groups, models=1))
+    parts = held_out(tree.layout)
+    assert [len(set(parts[fold, "test"].units)) for fold in "123"] == (
+        [3, 3, 2] if groups else [18, 15, 15]
+    )
+    assert {len(part.ids) - len(part.units) for part in parts.values()} == {0}
 
 
 def test_confusion_counts_every_item_once_a_run(tree):

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from deepself.evaluation.statistics import FoldDecisions, bootstrap_interval
+from deepself.evaluation.statistics import (
+    FEWEST,
+    FoldDecisions,
+    bootstrap_means,
+    percentile_interval,
+    within_folds,
+)
+
+
+def bootstrap_interval(folds, classes, **settings):
+    """Ends of the interval of each system."""
+    return percentile_interval(bootstrap_means(folds, classes, **settings))
 
 
 def one_class(hits, groups=None, seeds=1):
@@ -89,6 +100,78 @@ def test_ninety_five_per_cent_cover_the_truth():
         (low,), (high,) = bootstrap_interval(folds, 2, resamples=500, seed=trial)
         covered += low <= recall.mean() <= high
     assert 0.91 <= covered / trials <= 0.98
+
+
+def left_out(hits_a_fold, groups_a_fold=1):
+    """Folds of ten items of one class, in which so many are right, the first ones."""
+    folds = []
+    for number, hits in enumerate(hits_a_fold):
+        groups = np.arange(10) % groups_a_fold + 100 * number
+        folds.append(one_class(np.arange(10) < hits, groups))
+    return folds
+
+
+def test_one_group_a_fold_is_drawn_over_the_whole_study():
+    """A subject left out at a time: the plain bootstrap of the subjects' own recalls."""
+    hits = [10] * 12 + [0] * 8
+    (low,), (high,) = bootstrap_interval(left_out(hits), 2, resamples=20000)
+    expected = binom.ppf([0.025, 0.975], 20, 0.6) / 20
+    assert [low, high] == pytest.approx(expected, abs=0.001)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_few_groups_a_fold_cover_the_truth(groups):
+    """Within their folds, two groups would cover it 80 times of a hundred, and one never."""
+    rng = np.random.default_rng(7)
+    covered, trials, folds_ = 0, 300, 12
+    for trial in range(trials):
+        folds = []
+        for fold in range(folds_):
+            recall = rng.normal(0.7, 0.12, groups).clip(0, 1)
+            named = np.repeat(np.arange(groups), 50)
+            folds.append(one_class(rng.random(50 * groups) < recall[named], named + 100 * fold))
+        (low,), (high,) = bootstrap_interval(folds, 2, resamples=500, seed=trial)
+        covered += low <= 0.7 <= high
+    assert 0.88 <= covered / trials <= 0.98
+
+
+def test_folds_count_alike_over_the_whole_study():
+    """A fold of one group, all right, and one of ten, all wrong: the middle is still a half."""
+    folds = [
+        one_class([True] * 4, np.zeros(4, int)),
+        one_class([False] * 40, np.arange(40) % 10 + 1),
+    ]
+    means = bootstrap_means(folds, 2)
+    assert set(np.round(np.unique(means[means < 0.05]), 6)) == {0.0}  # the first was not drawn
+    assert np.median(means) == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_fewest_units_that_stay_in_their_fold():
+    folds = left_out([5] * 4, FEWEST)
+    assert within_folds([FEWEST, 9])
+    assert not within_folds([FEWEST - 1, 9])
+    # Each fold's own resamples, from a source of its own: what other folds hold changes none.
+    alone = bootstrap_means(folds[:1], 2)
+    both = bootstrap_means([folds[0], one_class([False] * 10)], 2)
+    assert np.allclose(both, alone / 2)
+    mixed = bootstrap_means([folds[0], *left_out([0], FEWEST - 1)], 2)
+    assert not np.allclose(mixed, alone / 2)
+
+
+def test_a_group_of_two_folds_is_drawn_in_both_over_the_whole_study():
+    """Right in one fold and wrong in the other, a group that is drawn counts a half, always."""
+    groups = np.arange(3)
+    folds = [one_class([True] * 3, groups), one_class([False] * 3, groups)]
+    assert bootstrap_interval(folds, 2) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_a_further_system_leaves_the_others_means_over_the_whole_study():
+    rng = np.random.default_rng(0)
+    true, predicted = rng.integers(0, 3, (4, 20)), rng.integers(0, 3, (4, 4, 2, 20))
+    named = [np.full(20, number) for number in range(4)]
+    few = [FoldDecisions(true[f], predicted[f, :2], named[f]) for f in range(4)]
+    many = [FoldDecisions(true[f], predicted[f], named[f]) for f in range(4)]
+    assert np.array_equal(bootstrap_means(few, 3), bootstrap_means(many, 3)[:, :2])
 
 
 @pytest.mark.parametrize("folds", [[], [one_class([])]])

@@ -8,8 +8,10 @@ import pytest
 
 from deepself.cli import main
 from deepself.errors import UserError
-from deepself.report.ranking import overlapping, ranking
+from deepself.report.ranking import indistinct, ranking
 from deepself.report.render import render
+from deepself.store.files import read_table, write_table
+from deepself.study import load
 from tests.synthetic import HOSTILE, Plan, build, finish
 
 ARGUMENTS = [
@@ -113,12 +115,12 @@ def test_a_header_sorts_by_mouse_and_keyboard(visit):
     header = page.locator("#ranking-table th", has_text="dev UAR")
     button = header.locator("button")
     button.click()
-    falling = [float(text) for text in cells(page, 6)]
+    falling = [float(text) for text in cells(page, 7)]
     assert falling == sorted(falling, reverse=True)
     assert header.get_attribute("aria-sort") == "descending"
     button.focus()
     page.keyboard.press("Enter")
-    assert cells(page, 6) == [f"{value:.3f}" for value in falling[::-1]]
+    assert cells(page, 7) == [f"{value:.3f}" for value in falling[::-1]]
     assert header.get_attribute("aria-sort") == "ascending"
     name = page.locator("#ranking-table th", has_text="name").first
     name.locator("button").click()
@@ -135,9 +137,9 @@ def test_the_first_sentence_names_the_best_and_its_equals(visit, tree):
         f"{best.uar:.3f}, 95\N{NO-BREAK SPACE}% interval {best.low:.3f} to {best.high:.3f}" in lead
     )
     for other in ranked[1:]:
-        overlaps = other.high >= best.low
-        assert overlaps == (other in overlapping(ranked))
-        assert overlaps == (re.search(rf"\b{other.name}\b", lead) is not None)
+        equal = other.lead[0] <= 0
+        assert equal == (other in indistinct(ranked))
+        assert equal == (re.search(rf"\b{other.name}\b", lead) is not None)
 
 
 def test_confusion_matrices_hold_every_test_item(visit, tree):
@@ -177,7 +179,7 @@ def test_the_same_results_give_the_same_bytes(tree):
 
 
 def test_many_classes_and_a_lost_cache(tmp_path, browser):
-    plan = Plan(classes=tuple(f"<i>{i}</i>" for i in range(15)), items=90, models=2)
+    plan = Plan(classes=tuple(f"<i>{i}</i>" for i in range(24)), items=144, models=2)
     tree = finish(build(tmp_path, plan))
     shutil.rmtree(tree.layout.results / "features")
     path = render(tree.study, tree.layout, command="x")
@@ -191,11 +193,134 @@ def test_many_classes_and_a_lost_cache(tmp_path, browser):
     visit.page.close()
 
 
+def lead_of(tree, **changes):
+    """First sentences and ranking, after changes of the summary's test rows by name."""
+    rows = read_table(tree.layout.summary)
+    for row in rows:
+        if row["partition"] == "test":
+            row.update(changes.get(row["name"], {}))
+    write_table(tree.layout.summary, list(rows[0]), [list(row.values()) for row in rows])
+    page = render(tree.study, tree.layout, command="x").read_text()
+    above = page[page.index('<p class="lead">') : page.index('<section aria-labelledby="folds">')]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", above).replace("&nbsp;", " "))
+
+
+CHANCE = "no model is shown to tell the classes apart"
+
+
 def test_chance_is_called_chance(tmp_path):
     names = ["picture_cnn", "log_mel_cnn", "wave_cnn", "deep_svm"]
     tree = finish(build(tmp_path, Plan(skill=dict.fromkeys(names, 0.0))))
-    page = render(tree.study, tree.layout, command="x").read_text()
-    assert "no model is shown to tell the classes apart" in page
+    assert f"nor does any other: {CHANCE}" in lead_of(tree)
+
+
+def test_one_model_is_compared_with_none(tmp_path):
+    tree = finish(build(tmp_path, Plan(models=1, skill={"picture_cnn": 0.0})))
+    text = lead_of(tree)
+    assert f"does not lie above chance (0.333): {CHANCE}." in text
+    for word in ("any other", "difference", "flattered"):
+        assert word not in text
+
+
+def test_no_model_is_none_of_all(tmp_path):
+    """The best may be unsure where the second is sure: then a model is shown to tell them apart."""
+    tree = finish(build(tmp_path, Plan(models=2)))
+    best, second = ranking(tree.study, tree.layout)[:2]
+    text = lead_of(tree, **{best.name: {"uar_low": 0.2}, second.name: {"uar_low": 0.5}})
+    assert CHANCE not in text
+    assert f"does not lie above chance (0.333), while that of {second.name}" in text
+
+
+WIDTH = "An interval without width means that no test item was misclassified"
+
+
+def test_no_error_is_said_where_there_was_none_and_only_there(tmp_path):
+    tree = finish(build(tmp_path, Plan(models=2)))
+    best = ranking(tree.study, tree.layout)[0]
+    flat = {"uar_low": best.uar, "uar_high": best.uar}
+    assert WIDTH not in lead_of(tree, **{best.name: flat})
+    tree = finish(build(tmp_path / "right", Plan(models=2, skill={"log_mel_cnn": 50.0})))
+    assert WIDTH in lead_of(tree)
+
+
+def test_what_the_best_cannot_be_told_from(tmp_path):
+    """The difference decides, though the intervals overlap or do not."""
+    tree = finish(build(tmp_path, Plan(models=2)))
+    best, *others = ranking(tree.study, tree.layout)
+    wide = {"uar_low": best.low, "uar_high": best.high, "diff_low": 0.001, "diff_high": 0.2}
+    text = lead_of(tree, **{r.name: wide for r in others})
+    assert "It cannot be told" not in text
+    assert "its lead over any other excludes 0" in text
+    far = {"uar_low": 0, "uar_high": 0.1, "diff_low": -0.001, "diff_high": 0.2}
+    one = others[0].name
+    assert f"from {one} (the 95 % interval of the difference includes 0)" in lead_of(
+        tree, **{one: far}
+    )
+    assert "(the 95 % interval of each difference includes 0)" in lead_of(
+        tree, **{r.name: far for r in others}
+    )
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (Plan(models=1), "bootstrap over items within each test fold (2000 resamples)"),
+        (
+            Plan(models=1, groups=True),
+            "bootstrap over groups over the whole study, since a fold holds fewer than 5 groups",
+        ),
+    ],
+)
+def test_the_note_says_how_was_resampled(tmp_path, plan, said):
+    assert said in lead_of(finish(build(tmp_path, plan)))
+
+
+@pytest.mark.parametrize("classes", [7, 10, 20])
+def test_wide_matrices_stand_alone_and_whole(tmp_path, browser, classes):
+    names = tuple(f"class_of_long_name_{i}" for i in range(classes))
+    tree = finish(build(tmp_path, Plan(classes=names, items=6 * classes, models=2)))
+    path = render(tree.study, tree.layout, command="x")
+    for width in (1280, 390):
+        visit = Visit(browser, path, viewport={"width": width, "height": 900})
+        boxes = visit.page.eval_on_selector_all(
+            ".matrix",
+            "all => all.map((e) => [e.getBoundingClientRect().x, e.firstElementChild.clientWidth,"
+            " e.firstElementChild.scrollWidth])",
+        )
+        assert len({x for x, _, _ in boxes}) == 1
+        assert all((inner <= outer) == (width == 1280) for _, outer, inner in boxes)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+        visit.page.close()
+
+
+def test_the_ranking_fits_a_common_screen(tmp_path, browser):
+    tree = finish(build(tmp_path, Plan(models=2, folds=5)))
+    path = render(tree.study, tree.layout, command="x")
+    visit = Visit(browser, path, viewport={"width": 1280, "height": 900})
+    inner, outer = visit.page.eval_on_selector(
+        ".scroll:has(#ranking-table)", "(e) => [e.scrollWidth, e.clientWidth]"
+    )
+    assert inner <= outer
+    visit.page.close()
+
+
+def test_the_study_that_is_shown_is_the_study(visit, tree, tmp_path):
+    (tmp_path / "study.yaml").write_text(visit.page.text_content("#study"), encoding="utf-8")
+    assert load(tmp_path / "study.yaml") == tree.study
+    assert "saved as study.yaml" in visit.page.inner_text(".provenance")
+
+
+@pytest.mark.parametrize("overrides", [[], ["--set", "seeds=[0]"]])
+def test_the_command_to_repeat_names_a_study(tmp_path, monkeypatch, overrides):
+    tree = finish(build(tmp_path, Plan(models=1)))
+    monkeypatch.chdir(tmp_path)
+    copy = tmp_path / "results/made_up/studies/0123.yaml"
+    copy.parent.mkdir()
+    shutil.copy(tree.path, copy)
+    assert main(["report", "results/made_up/studies/0123.yaml", *overrides]) == 0
+    named = "study.yaml" if overrides else "results/made_up/studies/0123.yaml"
+    page = tree.layout.report.read_text()
+    assert f"<code>snakemake --cores all --configfile {named}</code>" in page
 
 
 def test_a_missing_run_stops_the_report(tmp_path):
@@ -211,6 +336,14 @@ def test_scores_of_another_study_are_refused(tmp_path):
     tree = finish(build(tmp_path, Plan(models=2)))
     text = tree.layout.summary.read_text()
     tree.layout.summary.write_text(text.replace("log_mel_cnn", "former_cnn"))
+    with pytest.raises(UserError, match="run score again"):
+        render(tree.study, tree.layout, command="x")
+
+
+def test_a_summary_of_an_older_version_is_refused(tmp_path):
+    tree = finish(build(tmp_path, Plan(models=2)))
+    text = tree.layout.summary.read_text()
+    tree.layout.summary.write_text(text.replace("diff_low", "something"))
     with pytest.raises(UserError, match="run score again"):
         render(tree.study, tree.layout, command="x")
 

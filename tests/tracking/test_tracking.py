@@ -1,7 +1,10 @@
 """Tracking once, twice, and after a change: MLflow holds each result exactly once."""
 
+import getpass
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -12,7 +15,7 @@ from deepself.evaluation.provenance import study_yaml, without_password
 from deepself.store.files import read_json, write_json
 from deepself.study import Layout, load
 from deepself.tracking.entries import Entry, entries, flatten
-from deepself.tracking.log import track
+from deepself.tracking.log import origin, track
 from tests.synthetic import Plan, build, finish
 
 pytest.importorskip("mlflow")
@@ -33,7 +36,13 @@ def tree(template, tmp_path):
     shutil.copytree(source, tmp_path / "copy")
     path = tmp_path / "copy" / "made_up.yaml"
     path.write_text(path.read_text().replace(str(source), str(tmp_path / "copy")))
-    return path, Layout("made_up", tmp_path / "copy" / "results")
+    layout = Layout("made_up", tmp_path / "copy" / "results")
+    with closing(sqlite3.connect(tmp_path / "copy" / "tracking" / "mlflow.db")) as database:
+        # As if it had been tracked from where it lies now.
+        moved = (origin(layout), "deepself.origin")
+        database.execute("UPDATE tags SET value = ? WHERE key = ?", moved)
+        database.commit()
+    return path, layout
 
 
 def client(study):
@@ -142,6 +151,45 @@ def test_a_removed_model_is_deleted_and_other_studies_are_not(tree):
     assert not any(key and "best_of_each" in key for key in keys)
     assert outcome.counts["deleted"] == 4
     assert stranger.info.run_id in runs_of(study)
+
+
+def test_a_study_of_that_name_from_elsewhere_is_left_alone(tree):
+    """Two clones, or two users, that log to one server."""
+    path, layout = tree
+    study = load(path)
+    ours = set(runs_of(study))
+    elsewhere = Layout("made_up", layout.results.parent / 'another\'s "copy" 100 %' / "results")
+    shutil.copytree(layout.results, elsewhere.results)
+    assert track(study, elsewhere).counts == {"new": 17}
+    theirs = set(runs_of(study)) - ours
+    assert len(theirs) == 17
+    for place in (layout, elsewhere):
+        assert track(study, place).counts == {"unchanged": 17}
+    fewer = study.model_copy(update={"fusions": {"all": study.fusions["all"]}})
+    assert track(fewer, elsewhere).counts["deleted"] == 4
+    assert ours <= set(runs_of(study))
+
+
+def test_the_origin_is_user_and_folder(template, monkeypatch):
+    tag = by_key(template.study)["made_up/all/1/3"].data.tags["deepself.origin"]
+    folder = template.layout.results.resolve()
+    assert unquote(tag) == f"{getpass.getuser()}:{folder}"
+    monkeypatch.setattr(getpass, "getuser", lambda: "someone")
+    assert origin(template.layout).startswith("someone:/")
+
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert origin(template.layout).partition(":")[0].isdigit()
+
+
+def test_the_study_that_is_logged_can_be_read(template, tmp_path):
+    (tmp_path / "study.yaml").write_text(
+        entries(template.study, template.layout)[0].texts["study.yaml"]
+    )
+    again = load(tmp_path / "study.yaml", [f"tracking.uri={template.study.tracking.uri}"])
+    assert again == template.study
 
 
 def test_a_double_and_an_unfinished_run_are_mended(tree):
