@@ -4,6 +4,7 @@ import argparse
 
 from deepself.cli.common import add_study, open_study, positive
 from deepself.errors import UserError
+from deepself.store.files import TakenOverError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,8 @@ def run(args: argparse.Namespace) -> None:
     seed = study.seeds[0] if args.seed is None else args.seed
     try:
         record = train(study, layout, Run(args.model, args.fold, seed), args.threads, args.device)
+    except TakenOverError:
+        raise
     except Exception:
         layout.withdraw()
         raise

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,28 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+class TakenOverError(UserError):
+    """Another job has claimed the folder that this one was to write to."""
+
+
+class Claim:
+    """A claim to a folder: whoever claims it last may write to it.
+
+    A job whose workflow was killed may live on and end after the job that was started in its
+    place, perhaps for another study; its results must not replace the newer ones.
+    """
+
+    def __init__(self, folder: Path):
+        self._file = folder / ".claim"
+        self._token = uuid.uuid4().hex
+        write_text(self._file, self._token)
+
+    def verify(self) -> None:
+        """Raise TakenOverError if another job has claimed the folder since."""
+        if not self._file.exists() or self._file.read_text() != self._token:
+            raise TakenOverError(f"{self._file.parent}: another job took over; nothing written")
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from deepself.errors import UserError
 from deepself.evaluation.metrics import accuracy, uar
-from deepself.store.files import atomic_path, write_json, write_table
+from deepself.store.files import Claim, atomic_path, write_json, write_table
 from deepself.store.predictions import Predictions, write_predictions
 from deepself.study.identity import feature_file, model_slice, read_dataset
 from deepself.study.layout import Layout
@@ -54,6 +54,7 @@ def train(study: Study, layout: Layout, run: Run, threads: int, device: str) -> 
         The content of `run.json`.
     """
     start = time.perf_counter()
+    claim = Claim(layout.run(run.model, run.fold, run.seed))
     device = choose_device(device)
     torch.set_num_threads(threads)
     model, classes = study.models[run.model], read_dataset(layout)["classes"]
@@ -94,6 +95,7 @@ def train(study: Study, layout: Layout, run: Run, threads: int, device: str) -> 
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         "specification": model_slice(study, run.model),
     }
+    claim.verify()
     _write(layout.run(run.model, run.fold, run.seed), parts, classes, outcome, record)
     return record
 

@@ -106,3 +106,29 @@ def test_training_imports_nothing_heavy(study, tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_job_that_outlives_its_workflow_does_not_replace_a_newer_run(study, tmp_path, monkeypatch):
+    """The older job ends last; the folder keeps what the newer one wrote."""
+    from deepself.training import run as module
+
+    fit = module._fit
+
+    def overtaken(*args):
+        outcome = fit(*args)
+        monkeypatch.setattr(module, "_fit", fit)
+        train(study, "cnn", "1", "--set", "models.cnn.training.lr=0.5")
+        return outcome
+
+    monkeypatch.setattr(module, "_fit", overtaken)
+    assert main(["train", study, "--model", "cnn", "--fold", "1"]) == 1
+    record = read_json(folder(tmp_path) / "run.json")
+    assert record["specification"]["training"]["lr"] == 0.5
+
+
+def test_failed_run_withdraws_the_tables_that_lack_it(study, tmp_path):
+    table = tmp_path / "results/tiny/scores.csv"
+    table.write_text("of an earlier run")
+    arguments = ["train", study, "--model", "cnn", "--fold", "1"]
+    assert main([*arguments, "--set", "models.cnn.network.channels=[2,2,2,2,2]"]) == 1
+    assert not table.exists()
