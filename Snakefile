@@ -46,4 +46,4 @@ rule all:
 
 
 onsuccess:
-    print(f"The report: {graph.layout.report}")
+    print(graph.answer())

@@ -145,3 +145,11 @@ class Graph:
             for fold in read_dataset(self.layout)["folds"]
             for seed in self.study.seeds
         ]
+
+    def answer(self) -> str:
+        """What the study found, in a line, and where the report lies; of what has been made."""
+        log = self.layout.folder / "logs" / "score.log"
+        found = [log.read_text(encoding="utf-8").strip()] if self.layout.scores.exists() else []
+        if self.layout.report.exists():
+            found.append(f"{self.layout.report}: open it in any browser")
+        return "\n".join(found)
