@@ -12,7 +12,7 @@ rule fetch:
 
 
 rule extract:
-    """Make one feature of all recordings; its name says all that shapes it, so it has no params."""
+    """Make one feature of all recordings. Its name says all that shapes it: it is never stale."""
     input:
         inputs_of_feature,
     output:

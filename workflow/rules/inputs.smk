@@ -7,6 +7,11 @@ def feature_of_model(wildcards):
     return graph.feature(wildcards.model)
 
 
+def weights_of_model(wildcards):
+    """A model's pretrained weights, if it has any."""
+    return graph.weights(wildcards.model)
+
+
 def inputs_of_feature(wildcards):
     """What an embedding is made from. Its name says all else that shapes a feature file."""
     checkpoints.split.get()

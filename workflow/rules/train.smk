@@ -5,7 +5,7 @@ rule train:
     """Train one model on one fold with one seed."""
     input:
         feature=feature_of_model,
-        weights=lambda wildcards: graph.weights(wildcards.model),
+        weights=weights_of_model,
         folds=graph.layout.folds,
     output:
         weights=RUN / "weights.safetensors",
