@@ -41,6 +41,10 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as error:  # a full disk, a folder that may not be written to
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"deepself {args.verb}: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -24,9 +24,12 @@ def run(args: argparse.Namespace) -> None:
         known = ", ".join(study.models)
         raise UserError(f"--model: the study has no model {args.model!r}; known: {known}")
 
+    seed = study.seeds[0] if args.seed is None else args.seed
+    if seed not in study.seeds:
+        raise UserError(f"--seed: {seed} is none of the study's seeds ({study.seeds})")
+
     from deepself.training.run import Run, train
 
-    seed = study.seeds[0] if args.seed is None else args.seed
     try:
         record = train(study, layout, Run(args.model, args.fold, seed), args.threads, args.device)
     except TakenOverError:

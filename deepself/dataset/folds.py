@@ -57,7 +57,13 @@ def read_partitions(path: Path, fold: str) -> dict[str, list[str]]:
         known = ", ".join(c.removeprefix("fold-") for c in rows[0] if c.startswith("fold-"))
         raise UserError(f"{path}: no fold {fold!r}; known: {known}")
     for row in rows:
-        partitions[row[f"fold-{fold}"]].append(row["id"])
+        part = row[f"fold-{fold}"]
+        if part not in partitions:
+            raise UserError(f"{path}: {row['id']} is in partition {part!r}; run split again")
+        partitions[part].append(row["id"])
+    for part, ids in partitions.items():
+        if not ids:
+            raise UserError(f"{path}: fold {fold} has no {part} items; run split again")
     return partitions
 
 
@@ -199,7 +205,11 @@ def _verify(study: Study, items: list[Item], folds: dict[str, Partitions]) -> No
             counts[partitions[item.id]][item.label] += 1
             if item.group:
                 where[item.group].setdefault(partitions[item.id], item)
-        problems += [f"fold {fold}: the {p} partition is empty" for p in counts if not counts[p]]
+        problems += [
+            f"fold {fold}: the {p} partition is empty; change splits"
+            for p in counts
+            if not counts[p]
+        ]
         problems += [
             f"fold {fold}: label {label!r} is unknown to its training partition "
             f"({counts['dev'][label]} items in dev, {counts['test'][label]} in test); "

@@ -154,11 +154,13 @@ def _differences(modality: AnyModality, found: list[_Found]) -> Iterator[str]:
     if modality.kind == "sensor" or modality.channels == "keep":
         yield from _odd_ones_out(found, "channels", "channels")
     if modality.duration is None:
-        lengths = [f.row["duration"] for f in found]
-        if lengths and max(lengths) > min(lengths):
-            name = found[0].task.name
+        by_length = sorted(found, key=lambda f: f.row["duration"])
+        if by_length and by_length[0].row["duration"] < by_length[-1].row["duration"]:
+            short, long = by_length[0], by_length[-1]
+            name = short.task.name
             yield (
-                f"{name}: recordings last {min(lengths):g} to {max(lengths):g} s; "
+                f"{name}: recordings last {short.row['duration']:g} s (row {short.task.item.row}) "
+                f"to {long.row['duration']:g} s (row {long.task.item.row}); "
                 f"set dataset.modalities.{name}.duration"
             )
 

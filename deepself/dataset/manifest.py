@@ -159,6 +159,11 @@ def _row_problems(
     if dataset.group:
         needed.append(dataset.group)
     problems = [f"{where}: {column} is empty" for column in needed if not row.get(column)]
+    problems += [
+        f"{where}: {column} begins or ends with a space: {row[column]!r}"
+        for column in needed
+        if row.get(column) and row[column] != row[column].strip()
+    ]
     label = row.get(dataset.label)
     if label and dataset.classes is not None and label not in dataset.classes:
         known = ", ".join(dataset.classes)

@@ -31,12 +31,30 @@ def read_audio(path: Path, content: bytes) -> tuple[np.ndarray, float]:
     """
     import soundfile
 
+    if _is_cut(content):
+        raise ReadError("is cut off: it ends before its last sample")
     try:
         signal, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         reason = str(getattr(error, "error_string", error)).rstrip(".")
         raise ReadError(f"cannot be decoded as audio: {reason}") from None
     return np.ascontiguousarray(signal.T), float(rate)
+
+
+def _is_cut(content: bytes) -> bool:
+    """Whether a WAV or Ogg file lacks its end, which libsndfile reads as a shorter recording."""
+    if content.startswith(b"RIFF"):
+        size = int.from_bytes(content[4:8], "little")
+        streamed = size in (0, 0xFFFFFFFF)  # a writer that could not go back to fill it in
+        return not streamed and size + 8 > len(content) + size % 2
+    if content.startswith(b"OggS"):
+        page = content[content.rfind(b"OggS") :]
+        if len(page) < 27:
+            return True
+        # The last page says that it is the last, and how long it is (RFC 3533, section 6).
+        segments = page[26]
+        return not page[5] & 4 or len(page) < 27 + segments + sum(page[27 : 27 + segments])
+    return False
 
 
 def read_sensor(path: Path, content: bytes) -> np.ndarray:

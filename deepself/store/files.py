@@ -11,6 +11,19 @@ from typing import Any
 
 from deepself.errors import UserError
 
+MADE_BY = {
+    "inventory.csv": "check",
+    "folds.csv": "split",
+    "dataset.json": "split",
+    "run.json": "train",
+    "history.csv": "train",
+    "fusion.json": "fuse",
+    "scores.csv": "score",
+    "summary.csv": "score",
+    "confusion.csv": "score",
+}
+"""The verb that makes each file."""
+
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
@@ -67,7 +80,7 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: not found; run the stage that makes it") from None
+        raise UserError(f"{path}: not found; {_remedy(path)}") from None
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error}); delete it and run again") from None
 
@@ -90,13 +103,28 @@ def read_lines(path: str | Path) -> list[tuple[int, dict[str, str]]]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            return [(reader.line_num, row) for row in reader]
+            names = reader.fieldnames or []
+            for name in names:
+                if list(names).count(name) > 1:
+                    raise UserError(f"{path}: column {name!r} stands there twice; rename one")
+            rows = [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
-        raise UserError(f"{path}: not found; run the stage that makes it") from None
+        raise UserError(f"{path}: not found; {_remedy(path)}") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a UTF-8 CSV table ({error})") from None
+        raise UserError(f"{path}: not a CSV table in UTF-8 ({error})") from None
+    for line, row in rows:
+        if None in row or None in row.values():
+            fields = sum(value is not None for name, value in row.items() if name is not None)
+            fields += len(row.get(None, []))
+            raise UserError(f"{path}: row {line} has {fields} fields, the header {len(names)}")
+    return rows
+
+
+def _remedy(path: str | Path) -> str:
+    verb = MADE_BY.get(Path(path).name)
+    return f"run {verb}" if verb else "check the path"
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ Path = list[str | int]
 
 def explain(raw: Any, problem: Mapping[str, Any]) -> str:
     """One line for one of pydantic's errors about the content `raw` of a study."""
-    path = _key_path(raw, problem["loc"])
+    path = _key_path(raw, problem["loc"], problem["type"] in ("missing", "extra_forbidden"))
     name = ".".join(map(str, path)) or "study"
     match problem["type"]:
         case "extra_forbidden":
@@ -40,15 +40,18 @@ def nearest(word: str, known: list[str]) -> str:
     return f", did you mean {near[0]}?" if near else f"; known: {', '.join(known) or 'none'}"
 
 
-def _key_path(raw: Any, loc: tuple) -> Path:
-    """The path as the user wrote it: pydantic's union tags and markers are left out."""
+def _key_path(raw: Any, loc: tuple, of_key: bool) -> Path:
+    """The path as the user wrote it: pydantic's union tags and markers are left out.
+
+    `of_key`: the problem is about a key, which may be missing, rather than about a value.
+    """
     path: Path = []
     node = raw
     for i, part in enumerate(loc):
         inside = (isinstance(node, Mapping) and part in node) or (
             isinstance(node, list) and isinstance(part, int) and part < len(node)
         )
-        missing_key = i == len(loc) - 1 and isinstance(node, Mapping) and part != "[key]"
+        missing_key = of_key and i == len(loc) - 1 and isinstance(node, Mapping)
         if inside:
             node = node[part]
         elif not missing_key:

@@ -5,13 +5,12 @@ Snakemake compares slices as text, so a change reruns exactly what depends on it
 """
 
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from deepself.errors import UserError
-from deepself.store.files import canonical_json
+from deepself.store.files import canonical_json, read_json
 from deepself.store.published import weights_digest
 from deepself.study.layout import Layout
 from deepself.study.models import ResNet18
@@ -113,4 +112,4 @@ def read_dataset(layout: Layout) -> dict[str, Any]:
 @lru_cache(maxsize=8)
 def _read_dataset(path: Path, _changed: int) -> dict[str, Any]:
     """Hundreds of jobs ask in one parse of the workflow; the file is read once."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    return read_json(path)

@@ -81,10 +81,11 @@ def train_network(
             )
         except ValueError as error:  # batch normalisation over a single value
             raise UserError(f"training.batch_size is {settings.batch_size}: {error}") from None
-        if not math.isfinite(train_loss):
-            raise UserError(f"epoch {epoch}: the loss is {train_loss}; lower training.lr")
         logits = predict(network, dev.items, settings.batch_size)
         dev_loss = float(cross_entropy(logits, dev.targets))
+        for part, loss in (("training", train_loss), ("dev", dev_loss)):
+            if not math.isfinite(loss):
+                raise UserError(f"epoch {epoch}: the {part} loss is {loss}; lower training.lr")
         dev_uar = uar(to_numpy(dev.targets), to_numpy(logits.argmax(1)), classes)
         if (dev_uar, -dev_loss) > (best[0], -best[1]):
             best, best_epoch = (dev_uar, dev_loss), epoch

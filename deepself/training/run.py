@@ -145,11 +145,11 @@ def _write(
     folder: Path, parts: dict[str, Part], classes: list[str], outcome: Outcome, record: dict
 ) -> None:
     """Write the run's files, each whole; `run.json` comes last and says that all are there."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     with atomic_path(folder / "weights.safetensors") as temporary:
         contiguous = {k: np.ascontiguousarray(v) for k, v in outcome.weights.items()}
-        save_file(contiguous, temporary)
+        temporary.write_bytes(save(contiguous))
     write_table(folder / "history.csv", outcome.columns, outcome.history)
     write_predictions(folder / "predictions.csv", _predictions(parts, classes, outcome))
     write_json(folder / "run.json", record)

@@ -35,6 +35,12 @@ def test_empty_cells_are_named(study, tmp_path):
     assert "row 3: audio is empty" in str(error.value)
 
 
+def test_stray_space_is_named(study, tmp_path):
+    edit(tmp_path, ",low,", ",low ,")
+    with pytest.raises(UserError, match="row 8: label begins or ends with a space: 'low '"):
+        read_manifest(study.dataset)
+
+
 def test_missing_column_names_the_key_to_set(study, tmp_path):
     edit(tmp_path, "id,audio", "id,sound")
     message = r"no column 'audio' \(has id, sound.*set dataset.modalities.audio.column"

@@ -34,6 +34,19 @@ def test_sound(form, subtype, tolerance):
     np.testing.assert_allclose(signal, 0.5 * stereo, atol=tolerance + 1e-7)
 
 
+@pytest.mark.parametrize(
+    ("form", "subtype"), [("WAV", "PCM_16"), ("OGG", "VORBIS"), ("FLAC", None)]
+)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_sound_that_is_cut_off_is_refused(form, subtype, share):
+    content = io.BytesIO()
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 20000)
+    soundfile.write(content, noise, 8000, format=form, subtype=subtype)
+    cut = content.getvalue()[: int(share * len(content.getvalue()))]
+    with pytest.raises(ReadError, match="cut off|decoded"):
+        read_audio(Path("x"), cut)
+
+
 TABLE = np.array([[1.5, -2], [3, 4e-3], [5, 6]])
 
 

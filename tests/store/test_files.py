@@ -22,6 +22,25 @@ def test_table_round_trip_with_hostile_text(tmp_path):
     assert [list(row.values()) for row in read_table(tmp_path / "t.csv")] == rows
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n3\n", "row 3 has 1 fields, the header 2"),
+        ("a,b\n1,2,3\n", "row 2 has 3 fields, the header 2"),
+        ("a,a\n1,2\n", "column 'a' stands there twice"),
+    ],
+)
+def test_table_with_odd_columns_is_refused(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_table(tmp_path / "t.csv")
+
+
+def test_missing_file_names_the_verb_that_makes_it(tmp_path):
+    with pytest.raises(UserError, match=r"inventory\.csv: not found; run check"):
+        read_table(tmp_path / "inventory.csv")
+
+
 def test_damaged_json_is_named(tmp_path):
     write_json(tmp_path / "a.json", {"a": 1})
     (tmp_path / "a.json").write_text('{"a":')

@@ -103,8 +103,15 @@ def test_best_weights_include_buffers():
 def test_loss_that_is_not_finite_stops_with_the_epoch():
     data = blobs()
     data.items[3] = torch.nan
-    with pytest.raises(UserError, match="epoch 1: the loss is nan; lower training.lr"):
+    with pytest.raises(UserError, match="epoch 1: the training loss is nan; lower training.lr"):
         train(train_on=data)
+
+
+def test_dev_loss_that_is_not_finite_stops_too():
+    dev = blobs(20, 1)
+    dev.items[3] = torch.inf
+    with pytest.raises(UserError, match="epoch 1: the dev loss is (nan|inf); lower training.lr"):
+        train(dev=dev)
 
 
 @pytest.mark.parametrize(("items", "size"), [(33, 8), (17, 16), (5, 8), (2, 1), (1, 4)])

@@ -69,8 +69,8 @@ def test_two_runs_are_bit_identical(study, tmp_path, model):
 
 
 def test_seeds_and_folds_differ(study, tmp_path):
-    train(study, "cnn", "1", "--seed", "0")
-    train(study, "cnn", "1", "--seed", "1")
+    for seed in ("0", "1"):
+        train(study, "cnn", "1", "--seed", seed, "--set", "seeds=[0, 1]")
     first = load_file(folder(tmp_path, seed=0) / "weights.safetensors")
     second = load_file(folder(tmp_path, seed=1) / "weights.safetensors")
     assert any(not np.array_equal(first[name], second[name]) for name in first)
@@ -80,6 +80,10 @@ def test_seeds_and_folds_differ(study, tmp_path):
     ("arguments", "message"),
     [
         (["--model", "cnm", "--fold", "1"], "--model: the study has no model 'cnm'; known: svm,"),
+        (
+            ["--model", "cnn", "--fold", "1", "--seed", "7"],
+            "--seed: 7 is none of the study's seeds",
+        ),
         (["--model", "cnn", "--fold", "9"], "no fold '9'; known: 1, 2, 3"),
         (
             ["--model", "cnn", "--fold", "1", "--set", "models.cnn.network.channels=[2,2,2,2,2]"],

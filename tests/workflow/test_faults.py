@@ -29,7 +29,7 @@ def manifest(workflow):
 
 
 def corrupt_wav(workflow):
-    (workflow.folder / "recordings/files/low-1.wav").write_bytes(b"RIFF....")
+    (workflow.folder / "recordings/files/low-1.wav").write_bytes(b"no sound")
 
 
 def missing_file(workflow):
