@@ -136,3 +136,13 @@ def test_failed_run_withdraws_the_tables_that_lack_it(study, tmp_path):
     arguments = ["train", study, "--model", "cnn", "--fold", "1"]
     assert main([*arguments, "--set", "models.cnn.network.channels=[2,2,2,2,2]"]) == 1
     assert not table.exists()
+
+
+def test_results_that_cannot_be_written_are_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    file = str(make_study(tmp_path))
+    (tmp_path / "results").write_text("a file where the folder should be")
+    assert main(["check", file]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("deepself check: results")
