@@ -30,7 +30,11 @@ class Result:
     @property
     def record(self) -> dict[str, Any]:
         """Its run.json or fusion.json."""
-        return read_json(self.folder / ("run.json" if self.kind == "model" else "fusion.json"))
+        path = self.folder / ("run.json" if self.kind == "model" else "fusion.json")
+        record = read_json(path)
+        if not isinstance(record, dict) or "scores" not in record:
+            raise UserError(f"{path}: not a whole record; delete {self.folder} and run again")
+        return record
 
     @property
     def history(self) -> list[dict[str, str]]:
