@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 # What an input of so many axes is, in the words of an error message.
@@ -12,7 +14,7 @@ AXES = {
 }
 
 
-class Network(nn.Module):
+class Network(nn.Module, ABC):
     """A classifier: an embedding, and a last layer that turns it into logits.
 
     Attributes
@@ -26,6 +28,7 @@ class Network(nn.Module):
     embedding_size: int
     classifier: nn.Module
 
+    @abstractmethod
     def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Turn ``x`` ``(batch, *input_shape)`` into what the last linear layer sees.
 
@@ -41,7 +44,6 @@ class Network(nn.Module):
         Tensor
             ``(batch, embedding_size)``.
         """
-        raise NotImplementedError
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Give the logits ``(batch, classes)`` of ``x``; see :meth:`embed` for the arguments."""

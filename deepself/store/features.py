@@ -1,6 +1,7 @@
 """Feature files: one HDF5 a feature, written whole, read without locks."""
 
 import json
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from deepself.store.files import atomic_path
 
 CHUNK = 2**18
 """Bytes of items in a chunk."""
+
+
+SPARE = 2**17
+"""Bytes that a file needs beside its items."""
 
 
 class FeatureWriter(AbstractContextManager):
@@ -70,6 +75,7 @@ class FeatureWriter(AbstractContextManager):
     def append(self, items: np.ndarray) -> None:
         """Append a batch: float32, shape (batch, *item shape)."""
         if self._items is None:
+            self._require_space(len(self._ids) * items[0].nbytes)
             self._items = self._file.create_dataset(
                 "items",
                 shape=(len(self._ids), *items.shape[1:]),
@@ -80,6 +86,14 @@ class FeatureWriter(AbstractContextManager):
             raise ValueError(f"items of shape {items.shape[1:]} after {self._items.shape[1:]}")
         self._items[self._written : self._written + len(items)] = items
         self._written += len(items)
+
+    def _require_space(self, needed: int) -> None:
+        """Refuse before writing: HDF5 cannot close a file that no longer fits."""
+        free = shutil.disk_usage(self._path.parent).free
+        if needed + SPARE > free:
+            raise UserError(
+                f"{self._path}: needs {needed / 1e6:.1f} MB, the disk has {free / 1e6:.1f} MB free"
+            )
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
         import h5py

@@ -53,3 +53,11 @@ def test_reading_does_not_touch_the_file(tmp_path, items):
     with FeatureFile(tmp_path / "f.h5") as file:
         file.read(["a"])
     assert (tmp_path / "f.h5").stat().st_mtime_ns == before
+
+
+def test_disk_without_room_is_refused_before_writing(tmp_path, items, monkeypatch):
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("deepself.store.features.shutil.disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match=r"f\.h5: needs 0\.0 MB, the disk has 0\.0 MB free"):
+        write(tmp_path / "f.h5", items, list("abcde"))
+    assert not list(tmp_path.iterdir())
