@@ -3,10 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
+from deepself.networks.base import Network
+
 NAMED = 8  # keys an error spells out before it only counts
+
+
+class PretrainedNetwork(Network):
+    """A network for which others publish weights.
+
+    Attributes
+    ----------
+    final
+        Name of the final layer: where its shapes differ from the published ones (another number
+        of classes), it keeps the weights that it was built with.
+    """
+
+    final: ClassVar[str]
+
+    def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
+        """Load published weights into all but, with other classes, the final layer.
+
+        Returns
+        -------
+        list of str
+            The keys that stay freshly initialised.
+
+        Raises
+        ------
+        ValueError
+            Where keys are missing, surplus, or of another shape.
+        """
+        return load_checked(self, state_dict, self.final)
 
 
 def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], final: str) -> list[str]:

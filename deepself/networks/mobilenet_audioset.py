@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from deepself.networks._pretrained import load_checked
-from deepself.networks.base import Network, check_input
+from deepself.networks._pretrained import PretrainedNetwork
+from deepself.networks.base import check_input
 
 BINS = 128
 BatchNorm = partial(nn.BatchNorm2d, eps=0.001, momentum=0.01)
@@ -49,7 +48,7 @@ LAST_EXPANSION = 6  # channels of the last convolution for each of the last bloc
 CLASSIFIER = 1280
 
 
-class MobileNetAudioSet(Network):
+class MobileNetAudioSet(PretrainedNetwork):
     """MobileNetV3-Large [2]_ over a log-mel image, as distilled on AudioSet [1]_.
 
     Its keys and shapes are those of the published state dicts (``mn04_as`` for width 0.4), which
@@ -83,6 +82,8 @@ class MobileNetAudioSet(Network):
        Transformer-to-CNN Knowledge Distillation", ICASSP 2023.
     .. [2] A. Howard et al., "Searching for MobileNetV3", ICCV 2019.
     """
+
+    final = "classifier.5"
 
     def __init__(
         self,
@@ -125,21 +126,6 @@ class MobileNetAudioSet(Network):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Give the logits ``(batch, classes)`` of log-mel images ``(batch, 1, 128, frames)``."""
         return self.classifier(self.features(x))
-
-    def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
-        """Load published weights of this width; with other classes the final layer stays fresh.
-
-        Returns
-        -------
-        list of str
-            The keys that stay freshly initialised.
-
-        Raises
-        ------
-        ValueError
-            Where keys are missing, surplus, or of another shape.
-        """
-        return load_checked(self, state_dict, final="classifier.5")
 
 
 class InvertedResidual(nn.Module):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
-from deepself.networks._pretrained import load_checked
+from deepself.networks._pretrained import PretrainedNetwork
 from deepself.networks._torchvision import import_torchvision
-from deepself.networks.base import Network, check_input
+from deepself.networks.base import check_input
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of red, green and blue in [0, 1]
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -17,7 +15,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 PARTS = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
 
 
-class ResNet18(Network):
+class ResNet18(PretrainedNetwork):
     """Residual network of 18 layers [1]_, its state dict in torchvision's layout.
 
     Parameters
@@ -44,6 +42,7 @@ class ResNet18(Network):
        2016.
     """
 
+    final = "fc"
     mean: Tensor
     std: Tensor
     fc: nn.Module
@@ -88,21 +87,6 @@ class ResNet18(Network):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Give the logits ``(batch, classes)`` of ``x`` ``(batch, channels, height, width)``."""
         return self.fc(self.embed(x))
-
-    def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
-        """Load weights in torchvision's layout; with other classes, ``fc`` stays fresh.
-
-        Returns
-        -------
-        list of str
-            The keys that stay freshly initialised.
-
-        Raises
-        ------
-        ValueError
-            Where keys are missing, surplus, or of another shape.
-        """
-        return load_checked(self, state_dict, final="fc")
 
 
 def _first_kernel(channels: int, published: nn.Conv2d) -> nn.Conv2d:
