@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepself.errors import UserError
+from deepself.store.download import Remote, cache_folder, download
 from deepself.store.files import atomic_path
 from deepself.store.published import Published, file_digest
 
@@ -57,12 +57,6 @@ def read_weights(path: Path) -> dict[str, "Tensor"]:
         raise UserError(f"{path}: not a weights file that can be read safely: {reason}") from None
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept for this user."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "deepself" / "weights"
-
-
 def _find(known: Published) -> Path | None:
     named = os.environ.get("DEEPSELF_WEIGHTS")
     places = [Path(named)] if named else []
@@ -73,22 +67,9 @@ def _find(known: Published) -> Path | None:
 
 
 def _download(known: Published) -> Path:
-    import pooch
-    import requests
-
-    try:
-        found = pooch.retrieve(
-            known.url,
-            known_hash=f"sha256:{known.sha256}",
-            fname=known.file,
-            path=cache_folder(),
-            progressbar=sys.stderr.isatty(),
-        )
-    except ValueError as error:  # pooch has deleted the file again
-        raise UserError(f"{known.url}: {error}") from None
-    except (requests.RequestException, OSError) as error:
-        raise UserError(
-            f"{known.url} cannot be downloaded ({type(error).__name__}): put the file "
-            f"{known.file} into {cache_folder()}, or into a folder that DEEPSELF_WEIGHTS names"
-        ) from None
-    return Path(found)
+    remote = Remote(known.file, known.url, f"sha256:{known.sha256}").mirrored()
+    remedy = (
+        f"put the file {known.file} into {cache_folder()}, or into a folder that "
+        "DEEPSELF_WEIGHTS names"
+    )
+    return download(remote, cache_folder(), remedy)
