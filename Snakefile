@@ -23,6 +23,7 @@ except UserError as error:
 wildcard_constraints:
     file="[^/]+",
     feature="[^/]+",
+    shard="[^/]+",
     model="[^/]+",
     fusion="[^/]+",
     fold="[^/]+",

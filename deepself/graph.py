@@ -13,7 +13,8 @@ from deepself.dataset.manifest import data_root, fingerprint, manifest_digest
 from deepself.store.files import canonical_json, write_text
 from deepself.store.published import weights_file
 from deepself.study import Layout, identity, parse
-from deepself.study.identity import digest, feature_file, read_dataset
+from deepself.study.features import Computed, Embedding
+from deepself.study.identity import digest, feature_file, read_dataset, shard_files
 from deepself.study.load import read_yaml
 from deepself.study.references import members
 
@@ -108,13 +109,16 @@ class Graph:
         return list(dict.fromkeys(self.feature(model) for model in self.study.models))
 
     def feature_inputs(self, path: str) -> list[Path]:
-        """What an embedding is made from: another feature, and weights. Others need neither."""
+        """What a feature is made from besides recordings: another feature, weights, its shards."""
         for name, spec in self.study.features.items():
-            if spec.kind == "embedding" and feature_file(self.study, self.layout, name) == Path(
-                path
-            ):
-                source = feature_file(self.study, self.layout, spec.of)
-                return [source, weights_file(self.layout.results, spec.network, spec.weights)]
+            if feature_file(self.study, self.layout, name) != Path(path):
+                continue
+            if isinstance(spec, Computed):
+                return shard_files(self.study, self.layout, name)
+            inputs = [feature_file(self.study, self.layout, spec.of)]
+            if isinstance(spec, Embedding):
+                inputs.append(weights_file(self.layout.results, spec.network, spec.weights))
+            return inputs
         return []
 
     def weights(self, model: str) -> list[Path]:

@@ -11,20 +11,26 @@ from typing import Any
 import numpy as np
 import yaml
 
-from deepself.store.features import FeatureWriter
+from deepself.store.feature_writer import Batch, FeatureWriter, Header
 from deepself.store.files import write_json, write_table
 from deepself.store.predictions import Predictions, write_predictions
 from deepself.study import Layout, Study, load
-from deepself.study.identity import feature_file
+from deepself.study.identity import feature_file, feature_specification
 
 PLAIN = ("cat", "dog", "owl")
 HOSTILE = ("<script>alert(1)</script>", 'a "b" & </td>', "größe 猫")
 RATE = 8000
+WINDOW = 0.5
+WINDOWS = 3
+"""Seconds and number of the windows of a recording, where a plan has windows."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What kind of study is made up."""
+    """What kind of study is made up; with windows, its log_mel has some.
+
+    What `check` left out is given as pairs of a path and a reason.
+    """
 
     classes: tuple[str, ...] = PLAIN
     items: int = 48
@@ -34,6 +40,8 @@ class Plan:
     models: int = 4
     epochs: int = 8
     hostile_ids: bool = False
+    windows: bool = False
+    skipped: tuple[tuple[str, str], ...] = ()
     skill: dict[str, float] = field(default_factory=dict)
 
 
@@ -109,7 +117,12 @@ def _study(plan: Plan, folder: Path, name: str) -> dict[str, Any]:
         "features": {
             "picture": {"kind": "picture", "modality": "picture"},
             "wave": {"kind": "waveform", "modality": "audio"},
-            "log_mel": {"kind": "log_mel", "modality": "audio", "n_mels": 40},
+            "log_mel": {
+                "kind": "log_mel",
+                "modality": "audio",
+                "n_mels": 40,
+                "window": {"seconds": WINDOW} if plan.windows else None,
+            },
             "deep": {
                 "kind": "embedding",
                 "of": "picture",
@@ -160,6 +173,14 @@ def _data(layout: Layout, plan: Plan, rng: np.random.Generator) -> tuple[list[st
         ]
     columns = "id,modality,path,bytes,sha256,duration,sample_rate,channels,samples,height,width"
     write_table(layout.inventory, columns.split(","), inventory)
+    write_table(
+        layout.skipped,
+        ["id", "modality", "row", "path", "reason"],
+        [
+            [f"bad-{i}", "audio", 100 + i, path, reason]
+            for i, (path, reason) in enumerate(plan.skipped)
+        ],
+    )
     write_json(
         layout.dataset,
         {
@@ -200,15 +221,23 @@ def _feature(
         items = items + rng.normal(0, 3, items.shape)
     else:
         items = rng.normal(labels[:, None], 1, (count, 512))
-    with FeatureWriter(
-        feature_file(study, layout, name),
+    header = Header(
         ids,
-        {"feature": spec.model_dump(mode="json")},
+        [f"{i:064x}" for i in range(count)],
+        feature_specification(study, layout, name) | {"samples": None},
         {"deepself": "0.1.0", "numpy": np.__version__},
         frequencies=frequencies,
         frame_rate=rate,
-    ) as file:
-        file.append(items.astype(np.float32))
+    )
+    windowed = getattr(spec, "window", None) is not None
+    each = WINDOWS if windowed else 1
+    batch = Batch(
+        np.repeat(items, each, axis=0).astype(np.float32),
+        [each] * count,
+        np.tile(np.arange(each) * WINDOW, count) if windowed else None,
+    )
+    with FeatureWriter(feature_file(study, layout, name), header) as file:
+        file.append(batch)
 
 
 def _run(
@@ -229,6 +258,10 @@ def _run(
     place = {name: i for i, name in enumerate(ids)}
     held = [(row[f"fold-{fold}"], place[row["id"]]) for row in read_table(layout.folds)]
     held = [(part, i) for part, i in held if part in ("dev", "test")]
+    spec = study.models[model]
+    windowed = getattr(study.features[spec.feature], "window", None) is not None
+    each = WINDOWS if windowed else 1
+    held = [one for one in held for _ in range(each)]
     rows = np.array([i for _, i in held])
     default = 1.0 + 0.4 * list(study.models).index(model)
     logits = rng.normal(0, 1, (len(rows), len(plan.classes)))
@@ -240,10 +273,10 @@ def _run(
         np.array([plan.classes[c] for c in labels[rows]], dtype=object),
         plan.classes,
         probabilities,
+        np.tile(np.arange(each) * WINDOW, len(rows) // each) if windowed else None,
     )
     write_predictions(folder / "predictions.csv", predictions)
     best = _history(study, folder, model, plan, rng)
-    spec = study.models[model]
     path = feature_file(study, layout, spec.feature)
     kind = study.features[spec.feature].kind
     record = {
@@ -255,7 +288,7 @@ def _run(
         "type": spec.method.type,
         "parameters": 12345 if spec.network else len(plan.classes) * 513,
         "best": best,
-        "scores": scores(predictions),
+        "scores": scores(predictions.recordings()),
         "seconds": {"load": 0.4, "train": 2.5, "total": 3.0}
         | ({"predict": 0.1} if spec.network else {}),
         "device": "cpu",

@@ -1,4 +1,4 @@
-"""A study small enough to run whole in seconds: tones and noise, as sound and as sensor data."""
+"""A study small enough to run whole in seconds: tones and noise, as sound, sensor data, shades."""
 
 import copy
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import soundfile
 import yaml
+from PIL import Image
 
 from deepself.store.files import write_table
 
@@ -55,7 +56,7 @@ STUDY: dict[str, Any] = {
 
 
 def make_recordings(folder: Path, per_class: int = 6, seed: int = 0) -> Path:
-    """Write sounds, sensor tables and a manifest; return the manifest."""
+    """Write sounds, sensor tables, pictures and a manifest; return the manifest."""
     random = np.random.default_rng(seed)
     (folder / "files").mkdir(parents=True, exist_ok=True)
     rows = []
@@ -70,11 +71,13 @@ def make_recordings(folder: Path, per_class: int = 6, seed: int = 0) -> Path:
                 trace += (2, -2) if label == "high" else (-2, 2)
             soundfile.write(folder / f"files/{name}.wav", sound.astype(np.float32), RATE)
             np.savetxt(folder / f"files/{name}.csv", trace, delimiter=",", fmt="%.5f")
+            shade = {"high": 200, "low": 50, "noise": 125}[label]
+            pixels = np.clip(shade + 20 * random.standard_normal((8, 6)), 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / f"files/{name}.png")
             fold = 1 + number % 3
-            rows.append(
-                [name, f"files/{name}.wav", f"files/{name}.csv", label, fold, f"{label}{fold}"]
-            )
-    columns = ["id", "audio", "sensor", "label", "fold", "group"]
+            files = [f"files/{name}.{suffix}" for suffix in ("wav", "csv", "png")]
+            rows.append([name, *files, label, fold, f"{label}{fold}"])
+    columns = ["id", "audio", "sensor", "picture", "label", "fold", "group"]
     write_table(folder / "manifest.csv", columns, rows)
     return folder / "manifest.csv"
 

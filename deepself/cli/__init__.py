@@ -4,16 +4,20 @@ import argparse
 import signal
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 from deepself import __version__
 from deepself.errors import UserError
 
 VERBS = {
     "demo": "make the demo's recordings",
+    "import": "make a manifest and a starting study of recordings",
     "check": "read every recording once and list every problem",
     "split": "assign items to folds and partitions",
+    "preview": "make the features of a few recordings, to see them and what all will take",
     "extract": "make one feature of all recordings",
-    "fetch": "fetch published weights, verified by checksum",
+    "inspect": "show what a feature file holds and what made it",
+    "fetch": "fetch published data or weights, verified by checksum",
     "train": "train one model on one fold",
     "fuse": "combine the predictions of several models",
     "score": "score every run and fusion",
@@ -56,7 +60,8 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     for verb, summary in VERBS.items():
         sub = verbs.add_parser(verb, help=summary, description=f"{summary.capitalize()}.")
         if verb == chosen:
-            module = import_module(f"deepself.cli.{verb}")
+            # A module may not be called as Python's own words are, such as import.
+            module = import_module(f"deepself.cli.{verb}{'_' * iskeyword(verb)}")
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
     return parser

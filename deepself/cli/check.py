@@ -4,6 +4,9 @@ import argparse
 
 from deepself.cli.common import add_study, open_study, positive
 
+SHOWN = 10
+"""Lines of one sort before the rest is only counted."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
@@ -12,10 +15,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read every recording once; write the inventory, or list every problem."""
+    """Read every recording that has changed; write the inventory, or list every problem."""
     study, layout = open_study(args)
 
     from deepself.dataset.inventory import take_inventory
 
-    files = take_inventory(study.dataset, layout.inventory, args.threads)
-    print(f"{files} recordings are fine: {layout.inventory}")
+    found = take_inventory(study, layout, args.threads)
+    _list("left out", found.skipped)
+    _list("noticed", found.repeated)
+    print(f"{found.usable} recordings are fine ({found.read} files read): {layout.inventory}")
+    if found.skipped:
+        print(f"{len(found.skipped)} were left out: {layout.skipped}")
+
+
+def _list(what: str, lines: list[str]) -> None:
+    for line in lines[:SHOWN]:
+        print(f"{what}: {line}")
+    if len(lines) > SHOWN:
+        print(f"{what}: and {len(lines) - SHOWN} more")

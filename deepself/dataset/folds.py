@@ -31,7 +31,7 @@ def split_study(study: Study, layout: Layout) -> dict[str, Any]:
         A class with fewer items than folds, a class that a fold cannot train on, a group that
         spans two partitions, a split column that is missing or holds other values.
     """
-    items = read_manifest(study.dataset)
+    items = _usable(study, layout)
     folds = assign(study.splits, items)
     _verify(study, items, folds)
     rows = (
@@ -47,6 +47,12 @@ def split_study(study: Study, layout: Layout) -> dict[str, Any]:
     }
     write_json(layout.dataset, found)
     return found
+
+
+def _usable(study: Study, layout: Layout) -> list[Item]:
+    """The manifest's items without those that `check` left out."""
+    skipped = {row["id"] for row in read_table(layout.skipped)}
+    return [item for item in read_manifest(study.dataset) if item.id not in skipped]
 
 
 def read_partitions(path: Path, fold: str) -> dict[str, list[str]]:

@@ -4,88 +4,146 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
+from deepself.dataset.checked import Checked
 from deepself.dataset.manifest import Item, read_manifest
 from deepself.dataset.readers import ReadError
 from deepself.dataset.recordings import read_recording
 from deepself.errors import UserError
 from deepself.store.files import write_table
-from deepself.study.dataset import AnyModality, Dataset
+from deepself.study.dataset import AnyModality
+from deepself.study.layout import Layout
+from deepself.study.limits import least_seconds, needs_one_length
+from deepself.study.schema import Study
 
-COLUMNS = (
-    "id",
-    "modality",
+FACTS = (
     "path",
     "bytes",
     "sha256",
     "duration",
     "sample_rate",
     "channels",
+    "names",
     "samples",
     "height",
     "width",
 )
+COLUMNS = ("id", "modality", *FACTS)
 """Columns of the inventory; those that a modality does not have stay empty."""
 
+SKIPPED = ("id", "modality", "row", "path", "reason")
+"""Columns of the table of recordings that were left out."""
 
-class _Task(NamedTuple):
+
+@dataclass(eq=False)
+class _Recording:
+    """A recording of one modality, what its file turned out to be, and what is wrong with it."""
+
     item: Item
     name: str
     modality: AnyModality
+    facts: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def path(self) -> Path:
+        return self.item.paths[self.name]
+
+    def __str__(self) -> str:
+        return f"row {self.item.row} ({self.item.id}): {self.path}:"
+
+    def fact(self, name: str) -> float:
+        return float(self.facts[name])
 
 
-class _Found(NamedTuple):
-    """What one file turned out to be, or what is wrong with it."""
+@dataclass(frozen=True)
+class Inventory:
+    """What `check` found.
 
-    task: _Task
-    row: dict[str, Any]
-    problem: str
+    Attributes
+    ----------
+    usable, read
+        Number of recordings that can be used, and of files that were read for it.
+    skipped, repeated
+        A line for each recording that was left out, and for each group of equal files.
+    """
+
+    usable: int
+    read: int
+    skipped: list[str]
+    repeated: list[str]
 
 
-def take_inventory(dataset: Dataset, path: Path, workers: int) -> int:
-    """Read every recording once and write the inventory.
+def take_inventory(study: Study, layout: Layout, workers: int) -> Inventory:
+    """Read every recording that is new or has changed, and write the inventory.
 
     Parameters
     ----------
-    dataset
-        The data set.
-    path
-        The inventory to write.
+    study, layout
+        The study, and where its results lie.
     workers
         Processes that read in parallel.
-
-    Returns
-    -------
-    int
-        Number of files read.
 
     Raises
     ------
     UserError
-        One line a problem, with the manifest's row; nothing is written then.
+        One line a problem, with the manifest's row; no inventory is written then.
     """
-    items = read_manifest(dataset)
-    tasks = [_Task(i, name, m) for name, m in dataset.modalities.items() for i in items]
-    found = list(_inspect_all(tasks, workers))
-    problems = [f.problem for f in found if f.problem]
-    for name, modality in dataset.modalities.items():
-        problems += _differences(modality, [f for f in found if f.task.name == name and f.row])
-    if problems:
-        bad = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {len(tasks)} recordings"
-        raise UserError("\n".join([*problems, f"{bad}; mend or remove the rows named above"]))
-    write_table(path, COLUMNS, ([f.row.get(c, "") for c in COLUMNS] for f in found))
-    return len(found)
+    modalities = study.dataset.modalities
+    items = read_manifest(study.dataset)
+    all_ = [_Recording(item, name, m) for name, m in modalities.items() for item in items]
+    read = _read_all(all_, layout.checked, workers)
+    for name in modalities:
+        _judge(study, name, [r for r in all_ if r.name == name and r.facts])
+    bad = [r for r in all_ if r.problem]
+    left_out = {r.item.id for r in bad}
+    if bad and (study.dataset.on_error == "error" or len(left_out) == len(items)):
+        count = f"{len(bad)} problem{'s' * (len(bad) > 1)} in {len(all_)} recordings"
+        hint = "mend or remove the rows named above, or set dataset.on_error to skip"
+        lines = [f"{r} {r.problem}" for r in bad]
+        raise UserError("\n".join([*lines, f"{count}; {hint}"]))
+    kept = [r for r in all_ if r.item.id not in left_out]
+    for name in modalities:
+        if needs_one_length(study, name):
+            _require_one_length(name, [r for r in kept if r.name == name])
+    rows = ([r.item.id, r.name, *(r.facts.get(c, "") for c in FACTS)] for r in kept)
+    write_table(layout.inventory, COLUMNS, rows)
+    reasons = ([r.item.id, r.name, r.item.row, str(r.path), r.problem] for r in bad)
+    write_table(layout.skipped, SKIPPED, reasons)
+    skipped = [f"{r} {r.problem}" for r in bad]
+    return Inventory(len(kept), read, skipped, list(_repeated(kept)))
 
 
-def _inspect_all(tasks: list[_Task], workers: int) -> Iterator[_Found]:
+def _read_all(recordings: list[_Recording], checked: Path, workers: int) -> int:
+    """Fill in what each file is, reading only what is not known; return how many were read."""
+    with Checked(checked, FACTS) as known:
+        unread = []
+        for recording in recordings:
+            recording.facts = known.find(recording.modality, recording.path) or {}
+            if not recording.facts:
+                unread.append(recording)
+        tasks = [(r.modality, r.path) for r in unread]
+        for recording, (facts, problem) in zip(unread, _inspect_all(tasks, workers), strict=True):
+            recording.facts, recording.problem = facts, problem
+            if facts:
+                known.add(recording.modality, recording.path, facts)
+    return len(unread)
+
+
+def _inspect_all(
+    tasks: list[tuple[AnyModality, Path]], workers: int
+) -> Iterator[tuple[dict[str, str], str]]:
+    if not tasks:
+        return
     # Forked workers start in milliseconds; nothing here has started a thread before.
     pool = ProcessPoolExecutor(workers, get_context("fork"), _end_with_parent, (os.getpid(),))
     with pool:
@@ -106,73 +164,92 @@ def _end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _inspect(task: _Task) -> _Found:
-    path = task.item.paths[task.name]
+def _inspect(task: tuple[AnyModality, Path]) -> tuple[dict[str, str], str]:
+    """Facts of one file, or what is wrong with it."""
+    modality, path = task
     try:
-        recording = read_recording(task.modality, path)
+        recording = read_recording(modality, path)
     except ReadError as error:
-        return _Found(task, {}, f"{_where(task)} {error}")
-    row: dict[str, Any] = {
-        "id": task.item.id,
-        "modality": task.name,
-        "path": str(path),
+        return {}, str(error)
+    facts: dict[str, Any] = {
+        "path": path,
         "bytes": recording.size,
         "sha256": recording.checksum,
         "channels": recording.values.shape[0],
+        "names": " ".join(recording.names),
     }
-    if recording.sample_rate is None:
-        row["height"], row["width"] = recording.values.shape[1:]
-        return _Found(task, row, "")
-    row["sample_rate"] = recording.sample_rate
-    row["samples"] = recording.values.shape[1]
-    row["duration"] = round(row["samples"] / recording.sample_rate, 6)
-    return _Found(task, row, _duration_problem(task, row))
+    if modality.kind in ("image", "video"):
+        facts["height"], facts["width"] = recording.values.shape[-2:]
+    if recording.sample_rate is not None:
+        facts["sample_rate"] = recording.sample_rate
+        facts["samples"] = recording.values.shape[1]
+        facts["duration"] = round(facts["samples"] / recording.sample_rate, 6)
+    return {name: str(value) for name, value in facts.items()}, ""
 
 
-def _duration_problem(task: _Task, row: dict[str, Any]) -> str:
-    wanted = getattr(task.modality, "duration", None)
-    if wanted is None:
+def _judge(study: Study, name: str, recordings: list[_Recording]) -> None:
+    """Name the recordings that do not suit the study, or differ where all must be alike."""
+    modality = study.dataset.modalities[name]
+    least = least_seconds(study, name)
+    for recording in recordings:
+        recording.problem = _duration_problem(recording) or _too_short(recording, least)
+    if modality.kind in ("audio", "sensor"):
+        _name_the_odd(recordings, "channels", "{} channels")
+    if modality.kind == "sensor":
+        _name_the_odd(recordings, "names", "channels {}")
+
+
+def _duration_problem(recording: _Recording) -> str:
+    wanted = getattr(recording.modality, "duration", None)
+    if wanted is None or wanted.seconds == "longest":
         return ""
+    seconds = recording.fact("duration")
     # A rate that is no whole number of samples a duration leaves half a sample either way.
-    slack = 1 / row["sample_rate"]
-    for key, off in (
-        ("longer", row["duration"] - wanted.seconds),
-        ("shorter", wanted.seconds - row["duration"]),
-    ):
+    slack = 1 / recording.fact("sample_rate")
+    for key, off in (("longer", seconds - wanted.seconds), ("shorter", wanted.seconds - seconds)):
         if getattr(wanted, key) == "error" and off > slack:
             return (
-                f"{_where(task)} lasts {row['duration']:g} s, {key} than the {wanted.seconds:g} s "
-                f"of dataset.modalities.{task.name}.duration"
+                f"lasts {seconds:g} s, {key} than the {wanted.seconds:g} s of "
+                f"dataset.modalities.{recording.name}.duration"
             )
     return ""
 
 
-def _differences(modality: AnyModality, found: list[_Found]) -> Iterator[str]:
-    """Name the recordings that differ where all must be alike."""
-    if modality.kind == "image":
-        return
-    if modality.kind == "sensor" or modality.channels == "keep":
-        yield from _odd_ones_out(found, "channels", "channels")
-    if modality.duration is None:
-        by_length = sorted(found, key=lambda f: f.row["duration"])
-        if by_length and by_length[0].row["duration"] < by_length[-1].row["duration"]:
-            short, long = by_length[0], by_length[-1]
-            name = short.task.name
-            yield (
-                f"{name}: recordings last {short.row['duration']:g} s (row {short.task.item.row}) "
-                f"to {long.row['duration']:g} s (row {long.task.item.row}); "
-                f"set dataset.modalities.{name}.duration"
-            )
+def _too_short(recording: _Recording, least: dict[str, float]) -> str:
+    if not least:
+        return ""
+    feature = max(least, key=lambda name: least[name])
+    seconds = recording.fact("duration")
+    if seconds + 0.5 / recording.fact("sample_rate") < least[feature]:
+        return f"lasts {seconds:g} s; features.{feature} needs at least {least[feature]:.3g} s"
+    return ""
 
 
-def _odd_ones_out(found: list[_Found], column: str, unit: str) -> Iterator[str]:
-    if not found:
-        return
-    usual = Counter(f.row[column] for f in found).most_common(1)[0][0]
-    for f in found:
-        if f.row[column] != usual:
-            yield f"{_where(f.task)} has {f.row[column]} {unit}, most have {usual}"
+def _name_the_odd(recordings: list[_Recording], fact: str, words: str) -> None:
+    counts = Counter(r.facts[fact] for r in recordings)
+    for recording in recordings:
+        usual = counts.most_common(1)[0][0]
+        found = recording.facts[fact]
+        if found != usual and not recording.problem:
+            recording.problem = f"has {words.format(found)}, most have {words.format(usual)}"
 
 
-def _where(task: _Task) -> str:
-    return f"row {task.item.row} ({task.item.id}): {task.item.paths[task.name]}:"
+def _require_one_length(name: str, recordings: list[_Recording]) -> None:
+    by_length = sorted(recordings, key=lambda r: r.fact("duration"))
+    short, long = by_length[0], by_length[-1]
+    if short.facts["duration"] != long.facts["duration"]:
+        raise UserError(
+            f"{name}: recordings last {short.fact('duration'):g} s (row {short.item.row}) "
+            f"to {long.fact('duration'):g} s (row {long.item.row}); "
+            f"set dataset.modalities.{name}.duration, or windows in its features"
+        )
+
+
+def _repeated(recordings: list[_Recording]) -> Iterator[str]:
+    """Name recordings whose files are equal: in two partitions, they would be a leak."""
+    same: dict[tuple[str, str], list[_Recording]] = defaultdict(list)
+    for recording in recordings:
+        same[recording.name, recording.facts["sha256"]].append(recording)
+    for (name, _), equal in same.items():
+        if len(equal) > 1:
+            yield f"{name}: {', '.join(r.item.id for r in equal)} are the same file"

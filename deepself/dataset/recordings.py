@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from deepself.dataset.readers import ReadError, read_audio, read_image, read_sensor
-from deepself.study.dataset import AnyModality
+from deepself.dataset.readers import Decoded, ReadError, companions, read
+from deepself.dataset.readers.selection import listed
+from deepself.study.dataset import AnyModality, Channel, SensorModality, SignalModality
+
+TOLERANCE = 1e-3
+"""Of a rate, relative: files round theirs."""
 
 
 @dataclass(frozen=True)
@@ -17,48 +21,119 @@ class Recording:
     Attributes
     ----------
     values
-        float32: signal (channels, samples) or picture (channels, height, width).
+        float32: signal (channels, samples), picture (channels, height, width) or film (channels,
+        frames, height, width).
     sample_rate
-        In Hz; None for pictures.
+        In Hz: samples, or a film's frames, a second; None for pictures.
     size
-        Of the file, in bytes.
+        Of the file and its companions, in bytes.
     checksum
-        SHA-256 of the file, in hexadecimal.
+        SHA-256 of the file and then its companions, in hexadecimal.
+    names
+        The channels', where the file names them and they are not averaged; else ().
     """
 
     values: np.ndarray
     sample_rate: float | None
     size: int
     checksum: str
+    names: tuple[str, ...] = ()
 
 
 def read_recording(modality: AnyModality, path: Path) -> Recording:
-    """Read and decode one file.
+    """Read and decode one file, choose its channels, and verify what is left.
 
     Raises
     ------
     ReadError
-        The file is missing, empty, cannot be decoded, or holds values that are not finite.
+        The file is missing, empty or cannot be decoded, has not the channels or not the rate that
+        the modality says, or holds values that are not finite or never change.
     """
+    content = _bytes(path)
+    decoded = read(modality, path, content)
+    others = [_bytes(other) for other in companions(path)]
+    if decoded.values.size == 0:
+        raise ReadError("holds no samples")
+    _check_finite(modality, decoded)
+    values, names = decoded.values, decoded.names
+    if isinstance(modality, SignalModality):
+        if modality.channels in ("mix", "average"):
+            values, names = values.mean(axis=0, keepdims=True), ()
+        if modality.constant == "error":
+            _check_changing(modality, values, decoded)
+    digest = hashlib.sha256(content)
+    for other in others:
+        digest.update(other)
+    size = len(content) + sum(map(len, others))
+    return Recording(values, _rate(modality, decoded), size, digest.hexdigest(), names)
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise ReadError("no such file") from None
     except OSError as error:
         raise ReadError(f"cannot be read: {error.strerror}") from None
-    if not content:
-        raise ReadError("is empty")
-    rate: float | None = None
-    if modality.kind == "audio":
-        values, rate = read_audio(path, content)
-    elif modality.kind == "sensor":
-        values, rate = read_sensor(path, content), modality.sample_rate
-    else:
-        values = read_image(path, content, modality.channels)
-    if values.size == 0:
-        raise ReadError("holds no samples")
-    if not np.isfinite(values).all():
+
+
+def _rate(modality: AnyModality, decoded: Decoded) -> float | None:
+    """Rate in Hz that the values have."""
+    named = decoded.sample_rate
+    if not isinstance(modality, SensorModality):
+        return named
+    said = modality.sample_rate
+    if named is None or abs(named - said) <= TOLERANCE * said:
+        return said
+    if not modality.resample:
         raise ReadError(
-            f"holds {np.count_nonzero(~np.isfinite(values))} values that are not finite"
+            f"was recorded at {named:g} Hz, the study says {said:g} Hz; "
+            "correct sample_rate, or set resample: true"
         )
-    return Recording(values, rate, len(content), hashlib.sha256(content).hexdigest())
+    return named
+
+
+def _check_finite(modality: AnyModality, decoded: Decoded) -> None:
+    values = decoded.values
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum()):  # quick; and only very large values can mislead it
+            return
+    finite = np.isfinite(values)
+    if finite.all():
+        return
+    axes = tuple(range(1, values.ndim))
+    where = _channels(modality.channels, decoded.names, ~finite.all(axis=axes))
+    bad = values[~finite]
+    missing = np.count_nonzero(np.isnan(bad))
+    kinds = [f"{missing} NaN"] * bool(missing)
+    kinds += [f"{bad.size - missing} infinite"] * bool(bad.size - missing)
+    raise ReadError(
+        f"holds {bad.size} values that are not finite ({', '.join(kinds)}), in {listed(where)}"
+    )
+
+
+def _check_changing(modality: SignalModality, values: np.ndarray, decoded: Decoded) -> None:
+    begun = values[:, :100]
+    if values.shape[1] < 2 or (begun != begun[:, :1]).any(axis=1).all():
+        return
+    still = (values == values[:, :1]).all(axis=1)
+    if not still.any():
+        return
+    if len(decoded.values) == 1:
+        what = f"never changes: all samples are {values[0, 0]:g}; leave it out"
+    elif len(values) == 1 and modality.channels in ("mix", "average"):
+        what = "has a mean of all channels that never changes; choose some by channels"
+    else:
+        where = _channels(modality.channels, decoded.names, still)
+        what = f"{listed(where)} never changes; choose others by channels"
+    raise ReadError(f"{what}, or set constant: keep")
+
+
+def _channels(chosen: str | list[Channel], names: tuple[str, ...], which: np.ndarray) -> list[str]:
+    """Name some channels as the file does, after the choice of some."""
+    found = []
+    for i in np.flatnonzero(which).tolist():
+        channel = chosen[i] if isinstance(chosen, list) else i
+        name = f" ({names[i]!r})" if names and not isinstance(channel, str) else ""
+        found.append(f"channel {channel!r}{name}")
+    return found

@@ -16,7 +16,10 @@ from deepself.study import Layout, Study
 from deepself.study.identity import read_dataset
 
 PARTITIONS = ("dev", "test")
-SCORES = ("name", "kind", "fold", "seed", "partition", "items", "uar", "accuracy")
+SCORES = ("name", "kind", "fold", "seed", "partition", "level", "items", "uar", "accuracy")
+"""Columns of scores.csv. Models whose feature has windows have rows at both levels, `recording`
+and `window`; all else is at the level of recordings."""
+
 CONFUSION = ("name", "kind", "fold", "seed", "partition", "label", "predicted", "count")
 SUMMARY = (
     "name",
@@ -28,10 +31,12 @@ SUMMARY = (
     "uar_low",
     "uar_high",
     "accuracy_mean",
+    "window_uar_mean",
     "diff_low",
     "diff_high",
 )
-"""Columns of summary.csv. The last two are the ends of the interval of how far the best system
+"""Columns of summary.csv. The UAR of single windows is empty where there are none. The last two
+are the ends of the interval of how far the best system
 on test leads the row's, from the resamples that both share; empty for the best, and on dev."""
 
 
@@ -49,6 +54,7 @@ class Part:
 
 Key = tuple[str, str]  # fold, partition
 Decisions = dict[tuple[Result, str], np.ndarray]
+WindowScores = dict[tuple[Result, str], tuple[int, float, float]]  # windows, UAR, accuracy
 
 
 def score_study(study: Study, layout: Layout) -> Path:
@@ -66,14 +72,21 @@ def score_study(study: Study, layout: Layout) -> Path:
     found = require_complete(study, layout)
     parts = held_out(layout)
     decisions: Decisions = {}
+    windows: WindowScores = {}
     for result in found:
         predictions = read_predictions(result.predictions)
+        recordings = predictions.recordings()
         for partition in PARTITIONS:
             truth = parts[result.fold, partition]
-            decisions[result, partition] = _decide(result, predictions, partition, truth, classes)
-    _write_scores(layout, found, parts, decisions, len(classes))
+            decisions[result, partition] = _decide(result, recordings, partition, truth, classes)
+            if predictions.starts is not None:
+                part = predictions.part(partition)
+                score = uar(part.true, part.predicted, len(classes))
+                right = accuracy(part.true, part.predicted)
+                windows[result, partition] = (len(part.ids), score, right)
+    _write_scores(layout, found, parts, decisions, windows, len(classes))
     _write_confusion(layout, found, parts, decisions, classes)
-    _write_summary(study, layout, found, parts, decisions)
+    _write_summary(study, layout, found, parts, decisions, windows)
     return layout.summary
 
 
@@ -133,14 +146,22 @@ def _decide(
 
 
 def _write_scores(
-    layout: Layout, found: list[Result], parts: dict, decisions: Decisions, classes: int
+    layout: Layout,
+    found: list[Result],
+    parts: dict,
+    decisions: Decisions,
+    windows: WindowScores,
+    classes: int,
 ) -> None:
     rows = []
     for r in found:
         for partition in PARTITIONS:
             true, predicted = parts[r.fold, partition].true, decisions[r, partition]
-            score = [uar(true, predicted, classes), accuracy(true, predicted)]
-            rows.append([r.name, r.kind, r.fold, r.seed, partition, len(true), *score])
+            score = (len(true), uar(true, predicted, classes), accuracy(true, predicted))
+            run = (r.name, r.kind, r.fold, r.seed, partition)
+            rows.append([*run, "recording", *score])
+            if (r, partition) in windows:
+                rows.append([*run, "window", *windows[r, partition]])
     write_table(layout.scores, SCORES, rows)
 
 
@@ -161,7 +182,12 @@ def _write_confusion(
 
 
 def _write_summary(
-    study: Study, layout: Layout, found: list[Result], parts: dict, decisions: Decisions
+    study: Study,
+    layout: Layout,
+    found: list[Result],
+    parts: dict,
+    decisions: Decisions,
+    windows: WindowScores,
 ) -> None:
     classes = len(read_dataset(layout)["classes"])
     rows = []
@@ -177,6 +203,8 @@ def _write_summary(
             spread = float(np.std(uars, ddof=1)) if len(uars) > 1 else ""
             accuracies = float(np.mean([accuracy(true, predicted) for true, predicted in pairs]))
             score = [float(np.mean(uars)), spread, low[place], high[place], accuracies]
+            by_window = [windows[r, partition][1] for r in runs if (r, partition) in windows]
+            score.append(float(np.mean(by_window)) if by_window else "")
             own.append([name, kind, partition, len(runs), *score])
         uar_mean = SUMMARY.index("uar_mean")
         leads = _leads(means, [row[uar_mean] for row in own], partition)

@@ -1,29 +1,38 @@
 """`extract`: one feature of all recordings, into one file that is whole or absent."""
 
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
 from deepself.errors import UserError
-from deepself.features.embedding import embed
-from deepself.features.prepare import prepare
-from deepself.features.transforms import Axes, axes, transform
-from deepself.store.features import FeatureWriter
-from deepself.store.files import read_table
-from deepself.study.dataset import AnyModality
-from deepself.study.features import Computed, Embedding
-from deepself.study.identity import feature_file, feature_specification
+from deepself.features.compute import Computation
+from deepself.features.derive import Derivation
+from deepself.features.earlier import Earlier
+from deepself.features.memory import keep_freed_memory
+from deepself.store.feature_writer import Batch, FeatureWriter, Header
+from deepself.store.features import FeatureFile, join
+from deepself.store.files import TakenOverError, read_table
+from deepself.store.lock import Lock, only_one
+from deepself.study.features import Computed
+from deepself.study.identity import feature_file, feature_specification, shard_files
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
 from deepself.versions import versions
 
-BATCH = 32
-"""Recordings transformed at once: enough for the FFTs, little memory."""
+BATCH_BYTES = 2**22
+"""Items are written, and are safe from an interruption, this many bytes at a time."""
+
+BATCH_RECORDINGS = 32
+
+Maker = Computation | Derivation
 
 
 def extract(study: Study, layout: Layout, name: str, workers: int) -> Path:
@@ -44,61 +53,134 @@ def extract(study: Study, layout: Layout, name: str, workers: int) -> Path:
         A recording cannot be read, has changed, or does not suit the transform.
     """
     path = feature_file(study, layout, name)
+    shards = shard_files(study, layout, name)
     if path.exists():
         return path
-    torch.set_num_threads(workers)
-    spec = study.features[name]
-    if isinstance(spec, Embedding):
-        source = feature_file(study, layout, spec.of)
-        ids, batches, scales = embed(spec, source, layout.results)
-    else:
-        modality = study.dataset.modalities[spec.modality]
-        scales = axes(spec, getattr(modality, "sample_rate", None))
-        rows = [r for r in read_table(layout.inventory) if r["modality"] == spec.modality]
-        ids, batches = [row["id"] for row in rows], _compute(name, spec, modality, rows, workers)
-    _write(path, ids, batches, scales, feature_specification(study, layout, name))
+    for number in range(len(shards)):
+        extract_shard(study, layout, name, number, workers)
+    with only_one(path) as lock:
+        if path.exists():  # another job made it while this one waited
+            return path
+        if shards:
+            join(path, shards)
+        else:
+            maker, ids, checksums = _maker(study, layout, name)
+            _write(study, layout, name, path, maker, (ids, checksums), workers, lock)
     return path
 
 
-def _compute(
-    name: str, spec: Computed, modality: AnyModality, rows: list[dict[str, str]], workers: int
-) -> Iterator[np.ndarray]:
-    rate = getattr(modality, "sample_rate", None)
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(rows), BATCH):
-            part = rows[start : start + BATCH]
-            signals = pool.map(lambda r: prepare(modality, Path(r["path"]), r["sha256"]), part)
-            batch = torch.from_numpy(_stack(list(signals), part))
-            try:
-                yield transform(spec, batch, rate).numpy()
-            except ValueError as error:
-                raise UserError(f"features.{name}: {error}") from None
+def extract_shard(study: Study, layout: Layout, name: str, number: int, workers: int) -> Path:
+    """Make one file of a feature that is made of several, unless it stands; see `extract`."""
+    shards = shard_files(study, layout, name)
+    path = shards[number]
+    if path.exists():
+        return path
+    with only_one(path) as lock:
+        if not path.exists():
+            maker, ids, checksums = _maker(study, layout, name)
+            edges = [round(i * len(ids) / len(shards)) for i in range(len(shards) + 1)]
+            part = slice(edges[number], edges[number + 1])
+            own = ids[part], checksums[part]
+            _write(study, layout, name, path, maker, own, workers, lock)
+    return path
 
 
-def _stack(signals: list[np.ndarray], rows: list[dict[str, str]]) -> np.ndarray:
-    for signal, row in zip(signals, rows, strict=True):
-        if signal.shape != signals[0].shape:
-            raise UserError(
-                f"{row['path']}: has shape {signal.shape}, {rows[0]['path']} has "
-                f"{signals[0].shape}; set the modality's duration"
-            )
-    return np.stack(signals)
+def _maker(study: Study, layout: Layout, name: str) -> tuple[Maker, list[str], list[str]]:
+    """What makes a feature, and the ids and checksums of its recordings."""
+    spec = study.features[name]
+    if isinstance(spec, Computed):
+        modality = study.dataset.modalities[spec.modality]
+        rows = [r for r in read_table(layout.inventory) if r["modality"] == spec.modality]
+        maker = Computation(name, spec, modality, rows)
+        return maker, [row["id"] for row in rows], [row["sha256"] for row in rows]
+    source = feature_file(study, layout, spec.of)
+    with FeatureFile(source) as file:
+        return Derivation(name, spec, source, layout.results), file.ids, file.checksums
 
 
 def _write(
-    path: Path, ids: list[str], batches: Iterator[np.ndarray], scales: Axes, specification: dict
+    study: Study,
+    layout: Layout,
+    name: str,
+    path: Path,
+    maker: Maker,
+    recordings: tuple[list[str], list[str]],
+    workers: int,
+    lock: Lock,
 ) -> None:
-    bar = tqdm(total=len(ids), desc=path.stem, unit="item", disable=not sys.stderr.isatty())
-    made_by = versions("torch", "numpy", "scipy", "librosa", "h5py")
-    writer = FeatureWriter(
-        path,
+    ids, checksums = recordings
+    spec = study.features[name]
+    specification = feature_specification(study, layout, name) | {"samples": maker.samples}
+    header = Header(
         ids,
+        checksums,
         specification,
-        made_by,
-        frequencies=scales.frequencies,
-        frame_rate=scales.frame_rate,
+        versions("torch", "numpy", "scipy", "librosa", "PyWavelets", "soundfile", "soxr"),
+        maker.axes.frequencies,
+        maker.axes.frame_rate,
+        spec.dtype,
+        spec.compression,
     )
-    with bar, writer:
-        for batch in batches:
+    torch.set_num_threads(1)  # the threads below are the parallelism
+    keep_freed_memory()
+    bar = tqdm(total=len(ids), desc=path.stem, unit="item", disable=not sys.stderr.isatty())
+    with ExitStack() as stack:
+        earlier = stack.enter_context(Earlier(feature_file(study, layout, name), header))
+        writer = stack.enter_context(FeatureWriter(path, header))
+        stack.enter_context(bar)
+        bar.update(writer.done)
+
+        def make(place: int) -> Batch:
+            return earlier.find(checksums[place]) or maker.make(ids[place])
+
+        for batch in _batches(path, _in_order(make, range(writer.done, len(ids)), workers)):
+            if lock.lost:
+                raise TakenOverError(f"{path}: another job took over; nothing written")
             writer.append(batch)
-            bar.update(len(batch))
+            bar.update(len(batch.counts))
+
+
+def _in_order(make: Callable[[int], Batch], places: Sequence[int], workers: int) -> Iterator[Batch]:
+    """Make items in parallel, a few ahead of the one that is wanted next: memory stays flat."""
+    ahead: deque[Future[Batch]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for place in places:
+                ahead.append(pool.submit(make, place))
+                if len(ahead) > 2 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _batches(path: Path, made: Iterator[Batch]) -> Iterator[Batch]:
+    """Gather the items of several recordings, to write them at once."""
+    gathered: list[Batch] = []
+    for batch in made:
+        gathered.append(batch)
+        size = sum(one.items.nbytes for one in gathered)
+        if size >= BATCH_BYTES or len(gathered) == BATCH_RECORDINGS:
+            yield _together(path, gathered)
+            gathered = []
+    if gathered:
+        yield _together(path, gathered)
+
+
+def _together(path: Path, batches: list[Batch]) -> Batch:
+    shapes = {batch.items.shape[1:] for batch in batches}
+    if len(shapes) > 1:
+        found = " and ".join(map(str, sorted(shapes)))
+        raise UserError(f"{path}: recordings give items of {found}; set the modality's duration")
+
+    def joined(values: list[Any]) -> Any:
+        return None if values[0] is None else np.concatenate(values)
+
+    return Batch(
+        np.concatenate([batch.items for batch in batches]),
+        [count for batch in batches for count in batch.counts],
+        joined([batch.starts for batch in batches]),
+        joined([batch.lengths for batch in batches]),
+    )

@@ -1,40 +1,70 @@
-"""From a file to what a transform takes: decoded, resampled, mixed, cut or filled to length."""
+"""From a file to what a transform takes: decoded, resampled, filtered, cut or filled to length."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from deepself.dataset.readers import ReadError
-from deepself.dataset.recordings import read_recording
+from deepself.dataset.recordings import Recording, read_recording
 from deepself.errors import UserError
+from deepself.features.transforms import filtered
 from deepself.signal.resample import resample
-from deepself.study.dataset import AnyModality, Duration, ImageModality
+from deepself.study.dataset import (
+    AnyModality,
+    AudioModality,
+    Duration,
+    ImageModality,
+    SensorModality,
+    VideoModality,
+)
+from deepself.study.features import Computed, SignalFeature, Window
 
-PADDING = {"zero": "constant", "repeat": "wrap", "reflect": "reflect"}
+PADDING = {"zero": "constant", "repeat": "wrap", "reflect": "reflect", "mask": "none"}
 """How `numpy.pad` calls each way to fill a short recording."""
 
 
-def prepare(modality: AnyModality, path: Path, checksum: str) -> np.ndarray:
-    """Read one recording as its modality wants it.
+@dataclass(frozen=True)
+class Prepared:
+    """One recording, ready for a transform.
+
+    Attributes
+    ----------
+    pieces
+        float32 signals (channels, samples), a picture (channels, height, width) or a film
+        (channels, frames, height, width): one, or one a window. A masked recording has its true
+        length, which may be shorter than that of others.
+    starts
+        Where each window begins, in seconds; None without windows.
+    """
+
+    pieces: list[np.ndarray]
+    starts: list[float] | None = None
+
+
+def prepare(
+    modality: AnyModality, spec: Computed, path: Path, checksum: str, samples: int | None
+) -> Prepared:
+    """Read one recording as its modality and a feature want it.
 
     Parameters
     ----------
     modality
         Rate, channels and duration, or size, to bring it to.
+    spec
+        The feature: filter and window.
     path
         The file.
     checksum
         SHA-256 that the inventory holds for it.
-
-    Returns
-    -------
-    ndarray
-        float32: signal (channels, samples) or picture (channels, height, width).
+    samples
+        Length to bring signals and films to, see `target_samples`; None leaves them.
 
     Raises
     ------
     UserError
-        The file cannot be read, or has changed since the inventory was taken.
+        The file cannot be read, has changed since the inventory was taken, or is too short for
+        the filter.
     """
     try:
         recording = read_recording(modality, path)
@@ -43,29 +73,83 @@ def prepare(modality: AnyModality, path: Path, checksum: str) -> np.ndarray:
     if recording.checksum != checksum:
         raise UserError(f"{path}: has changed since it was checked; run again")
     if isinstance(modality, ImageModality):
-        return resize(recording.values, modality.height, modality.width)
-    signal = recording.values
-    if modality.kind == "audio":
-        if modality.channels == "mix":
-            signal = signal.mean(axis=0, keepdims=True)
-        assert recording.sample_rate is not None
-        signal = resample(signal, recording.sample_rate, modality.sample_rate)
-    if modality.duration is not None:
-        signal = fit(signal, modality.duration, modality.sample_rate)
-    return np.ascontiguousarray(signal, dtype=np.float32)
+        return Prepared([resize(recording.values, modality.height, modality.width)])
+    values = recording.values
+    if isinstance(modality, AudioModality | SensorModality):
+        assert isinstance(spec, SignalFeature)
+        values = _conditioned(modality, spec, path, recording)
+    if modality.duration is not None and samples is not None:
+        values = fit(values, modality.duration, samples)
+    window = getattr(spec, "window", None)
+    if window is None or isinstance(modality, VideoModality):
+        return Prepared([values])
+    return windows(values, window, modality.sample_rate)
 
 
-def fit(signal: np.ndarray, duration: Duration, sample_rate: float) -> np.ndarray:
-    """Crop or fill a signal (channels, samples) to a duration."""
-    wanted = round(duration.seconds * sample_rate)
-    missing = wanted - signal.shape[1]
+def _conditioned(
+    modality: AudioModality | SensorModality, spec: SignalFeature, path: Path, recording: Recording
+) -> np.ndarray:
+    """Resampled and filtered as a whole, so that neither cuts nor filling leave a trace."""
+    assert recording.sample_rate is not None
+    rate = modality.sample_rate
+    values = resample(recording.values, recording.sample_rate, rate, modality.resampling)
+    try:
+        return filtered(spec.filter, values, rate)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def target_samples(modality: AnyModality, rows: list[dict[str, str]]) -> int | None:
+    """Length in samples, or frames of a film, to which all recordings are brought.
+
+    Parameters
+    ----------
+    modality
+        The modality, perhaps with a duration.
+    rows
+        Its rows of the inventory.
+
+    Returns
+    -------
+    int or None
+        None without a duration.
+    """
+    if isinstance(modality, ImageModality) or modality.duration is None:
+        return None
+    rate = modality.frame_rate if isinstance(modality, VideoModality) else modality.sample_rate
+    if modality.duration.seconds == "longest":
+        # soxr rounds halves upwards.
+        return max(int(float(r["samples"]) * rate / float(r["sample_rate"]) + 0.5) for r in rows)
+    return round(modality.duration.seconds * rate)
+
+
+def fit(values: np.ndarray, duration: Duration, samples: int) -> np.ndarray:
+    """Crop or fill a signal (channels, samples) or film (channels, frames, ...) to a length."""
+    missing = samples - values.shape[1]
     if missing <= 0:
-        return signal[:, :wanted]
+        return np.ascontiguousarray(values[:, :samples])
     # `error` leaves recordings that are short by a rounding of the sampling rate.
     mode = PADDING.get(duration.shorter, "constant")
-    if mode == "reflect" and signal.shape[1] == 1:
+    if mode == "none":
+        return values
+    if mode == "reflect" and values.shape[1] == 1:
         mode = "edge"
-    return np.pad(signal, ((0, 0), (0, missing)), mode=mode)  # type: ignore[call-overload]
+    widths = ((0, 0), (0, missing), *((0, 0),) * (values.ndim - 2))
+    return np.pad(values, widths, mode=mode)  # type: ignore[call-overload]
+
+
+def windows(values: np.ndarray, window: Window, sample_rate: float) -> Prepared:
+    """Cut a signal (channels, samples) into windows of one length."""
+    length = round(window.seconds * sample_rate)
+    hop = max(1, round(length * (1 - window.overlap)))
+    samples = values.shape[1]
+    starts = list(range(0, samples - length + 1, hop))
+    if window.rest == "zero" and (not starts or starts[-1] + length < samples):
+        starts.append(starts[-1] + hop if starts else 0)
+        missing = max(0, starts[-1] + length - samples)
+        values = np.pad(values, ((0, 0), (0, missing)))
+    pieces = [np.ascontiguousarray(values[:, start : start + length]) for start in starts]
+    return Prepared(pieces, [start / sample_rate for start in starts])
 
 
 def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:

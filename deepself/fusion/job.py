@@ -83,4 +83,4 @@ def _read(layout: Layout, member: str, fold: str, seed: int) -> Predictions:
     path = layout.run(member, fold, seed) / "predictions.csv"
     if not path.is_file():
         raise UserError(f"{member}, fold {fold}, seed {seed}: no {path}; run train")
-    return read_predictions(path)
+    return read_predictions(path).recordings()

@@ -1,15 +1,14 @@
-"""What the models see: one item of a few classes, of each feature."""
+"""What the models see: one item of a few recordings, of each feature."""
 
-import base64
-import struct
-import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from deepself.errors import UserError
-from deepself.report.figures import Figure, figure, packed
+from deepself.report import drawing
+from deepself.report.figures import Figure
+from deepself.report.specification import kind_of, setting, specification_text
 from deepself.store.features import FeatureFile
 
 CLASSES = 3
@@ -19,34 +18,58 @@ BUDGET = 800_000
 """Values of all spectral images together, about 4 MB in the page."""
 
 LARGEST = 160 * 240
-POINTS = 500
-CHANNELS = 4
+
+PICTURES = ("picture", "rendered")
+
+NAMES = {"picture": "Picture", "rendered": "Rendered picture", "film": "Frames of the film"}
+"""Of pictures, for those who cannot see them."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One item: a figure, or a picture as a data URI."""
+    """One item: a figure, or a picture as a data URI.
+
+    The note says what part of it is shown; a film's picture takes so much of the page's width
+    that frames are equally large whatever their number.
+    """
 
     item: str
     label: str
+    note: str = ""
     figure: Figure | None = None
     picture: str | None = None
+    alt: str = ""
+    share: float | None = None
 
 
 @dataclass(frozen=True)
 class FeatureExamples:
-    """Examples of one feature, or why there are none."""
+    """Examples of one feature, or why there are none.
+
+    Attributes
+    ----------
+    shape, axes
+        Shape of one item, and what each axis counts; empty if there are no examples.
+    note
+        What is to be said of all examples.
+    specification
+        What made the file, as text.
+    wide
+        Whether each example needs a row of the page.
+    """
 
     name: str
     kind: str
     shape: tuple[int, ...]
-    path: str
     note: str
     items: list[Example]
+    axes: tuple[str, ...] = ()
+    specification: str = ""
+    wide: bool = False
 
 
 def examples(
-    name: str, kind: str, path: str, items: list[tuple[str, str]], features: int
+    name: str, kind: str, path: str, items: Sequence[tuple[str, str]], features: int
 ) -> FeatureExamples:
     """Examples of a feature.
 
@@ -55,162 +78,125 @@ def examples(
     name, kind, path
         The feature and its file.
     items
-        Id and label of each item to show.
+        Id and label of each recording to show; of one with windows, the first window.
     features
-        How many features the report shows: together they share the budget of values.
+        How many features the page shows: together they share the budget of values.
     """
-    largest = min(LARGEST, BUDGET // max(1, features * len(items)))
     try:
         with FeatureFile(path) as file:
-            known = set(file.ids)
-            shown = [(item, label) for item, label in items if item in known]
-            arrays = file.read([item for item, _ in shown])
-            drawn = [
-                _draw(kind, array, file, item, label, largest)
-                for array, (item, label) in zip(arrays, shown, strict=True)
-            ]
-            return FeatureExamples(name, kind, file.shape, path, _note(kind, file.shape), drawn)
+            return examples_in(file, name, items, features)
     except UserError as error:
         # The cache may have been cleared since: the scores stand, only the pictures are missing.
-        return FeatureExamples(name, kind, (), path, f"No examples: {error}.", [])
+        return FeatureExamples(name, kind, (), f"No examples: {error}.", [])
 
 
-def _note(kind: str, shape: tuple[int, ...]) -> str:
-    if kind == "waveform" and shape[0] > CHANNELS:
-        return f"The first {CHANNELS} of {shape[0]} channels."
-    if kind not in ("waveform", "picture") and len(shape) == 3 and shape[0] > 1:
-        return f"The first of {shape[0]} channels."
-    return ""
-
-
-def _draw(
-    kind: str, array: np.ndarray, file: FeatureFile, item: str, label: str, largest: int
-) -> Example:
-    if kind == "picture":
-        return Example(item, label, picture=png(array))
-    if array.ndim == 3:
-        image = _spectral(array[0], file.frequencies, file.frame_rate, largest)
-        return Example(item, label, figure=image)
-    if array.ndim == 2:
-        return Example(item, label, figure=_waveform(array[:CHANNELS], file.frame_rate))
-    trace = {
-        "type": "scatter",
-        "mode": "lines",
-        "y": _rounded(array.reshape(-1)),
-        "line": {"color": "$first", "width": 1},
-    }
-    axes = {"xaxis": {"title": {"text": "dimension"}}, "yaxis": {"title": {"text": "value"}}}
-    return Example(item, label, figure=figure([trace], 200, f"Values of {item}.", **axes))
-
-
-def _waveform(array: np.ndarray, rate: float | None) -> Figure:
-    """Lines, one below the other; of long ones the lowest and highest value of each bin."""
-    channels, samples = array.shape
-    step = max(1, -(-samples // POINTS))
-    time = np.arange(samples) / (rate or 1)
-    if step > 1:
-        whole = samples // step * step
-        bins = array[:, :whole].reshape(channels, -1, step)
-        ends = np.stack([bins.min(axis=2), bins.max(axis=2)], axis=2)
-        array, time = ends.reshape(channels, -1), np.repeat(time[:whole:step], 2)
-    spread = float(np.ptp(array)) or 1.0
-    traces = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": _rounded(time),
-            "y": _rounded(channel - number * spread),
-            "line": {"color": "$first", "width": 1},
-            "hoverinfo": "skip",
-        }
-        for number, channel in enumerate(array)
-    ]
-    return figure(
-        traces,
-        200 + 40 * (channels - 1),
-        "Waveform.",
-        xaxis={"title": {"text": "seconds" if rate else "sample"}},
-        yaxis={"title": {"text": "value"}, "showticklabels": channels == 1},
+def examples_in(
+    file: FeatureFile, name: str, items: Sequence[tuple[str, str]], features: int
+) -> FeatureExamples:
+    """Examples of a feature whose file is open; see `examples`."""
+    largest = min(LARGEST, BUDGET // max(1, features * len(items)))
+    known = set(file.ids)
+    kind = kind_of(file)
+    return FeatureExamples(
+        name,
+        kind,
+        file.shape,
+        _note(file, kind),
+        [_example(file, kind, item, label, largest) for item, label in items if item in known],
+        axis_names(file),
+        specification_text(file.specification),
+        kind == "film",
     )
 
 
-def _spectral(
-    image: np.ndarray, frequencies: np.ndarray | None, rate: float | None, largest: int
-) -> Figure:
-    """A heat map with the lowest frequency at the bottom, in the network's own rows."""
-    rows, frames = image.shape
-    down = max(1, -(-rows // 160))
-    along = max(1, -(-frames // max(1, largest // -(-rows // down))))
-    image = _averaged(_averaged(image, down, axis=0), along, axis=1)
-    hover = "%{y} Hz" if frequencies is not None else "row %{y}"
-    trace = {
-        "type": "heatmap",
-        "z": packed(image),
-        "x0": 0.5 * along / (rate or 1),
-        "dx": along / (rate or 1),
-        "colorscale": "Viridis",
-        "colorbar": {"thickness": 8, "len": 1},
-        "hovertemplate": f"%{{x:.3g}}, {hover}: %{{z:.3g}}<extra></extra>",
+def figures_of(features: Sequence[FeatureExamples]) -> dict[str, Figure]:
+    """The figures of all examples, by the keys that the page knows them by."""
+    return {
+        f"example-{i}-{j}": example.figure
+        for i, feature in enumerate(features)
+        for j, example in enumerate(feature.items)
+        if example.figure
     }
-    yaxis: dict[str, Any] = {"title": {"text": "row"}, "showgrid": False}
-    if frequencies is not None:
-        centres = _averaged(np.asarray(frequencies, np.float64), down, axis=0)
-        trace["y"], ticks = _names(centres)
-        yaxis |= {"title": {"text": "Hz"}, "type": "category", **ticks}
-    xaxis = {"title": {"text": "seconds" if rate else "frame"}, "showgrid": False}
-    return figure([trace], 220, "Spectral image.", xaxis=xaxis, yaxis=yaxis)
 
 
-def _names(centres: np.ndarray) -> tuple[list[str], dict[str, Any]]:
-    """A distinct name of each row, and six rows that get a tick.
-
-    Rows are drawn equally high, as a network sees them, whatever the scale of the frequencies;
-    so they are categories.
-    """
-    digits = 4
-    while len(names := [f"{hz:.{digits}g}" for hz in centres]) != len(set(names)) and digits < 17:
-        digits += 1
-    chosen = np.unique(np.linspace(0, len(centres) - 1, 6).round().astype(int))
-    short = [f"{centres[i]:.0f}" if centres[i] >= 10 else f"{centres[i]:.2g}" for i in chosen]
-    return names, {"tickvals": [names[i] for i in chosen], "ticktext": short}
-
-
-def _averaged(values: np.ndarray, step: int, axis: int) -> np.ndarray:
-    """Mean of every `step` entries along an axis; the last may be of fewer."""
-    if step == 1:
-        return values
-    starts = np.arange(0, values.shape[axis], step)
-    sizes = np.diff([*starts, values.shape[axis]])
-    shape = [-1 if i == axis else 1 for i in range(values.ndim)]
-    return np.add.reduceat(values, starts, axis=axis) / sizes.reshape(shape)
+def axis_names(file: FeatureFile) -> tuple[str, ...]:
+    """What each axis of an item counts."""
+    kind, dimensions = kind_of(file), len(file.shape)
+    if kind in PICTURES:
+        return ("channels", "height", "width")
+    if kind == "film":
+        return ("channels", "frames", "height", "width")
+    if dimensions == 3:
+        title = drawing.row_title(kind, file.frequencies)
+        rows = {"Hz": "frequencies", "pitch class": "pitch classes"}.get(title, f"{title}s")
+        return ("channels", rows, "frames")
+    return ("channels", "samples") if dimensions == 2 else ("dimensions",) * dimensions
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    return [float(f"{value:.4g}") for value in values.tolist()]
+def time_axis(file: FeatureFile) -> int | None:
+    """Which axis of an item is time, if any is."""
+    names = axis_names(file)
+    return next((i for i, axis in enumerate(names) if axis in ("frames", "samples")), None)
 
 
-def png(picture: np.ndarray) -> str:
-    """A picture as a PNG in a data URI.
+def cropped(item: np.ndarray, axis: int | None, length: int | None) -> np.ndarray:
+    """An item without what fills it up to the longest."""
+    if axis is None or length is None:
+        return item
+    return item[(slice(None),) * axis + (slice(int(length)),)]
 
-    Parameters
-    ----------
-    picture
-        Values in [0, 1], shape (1 or 3, height, width); large ones are averaged to 160 pixels.
 
-    References
-    ----------
-    Portable Network Graphics (PNG) Specification, W3C, sections 5 (chunks) and 9 (filtering).
-    """
-    step = max(1, -(-max(picture.shape[1:]) // 160))
-    small = _averaged(_averaged(picture, step, axis=1), step, axis=2)
-    if small.shape[0] not in (1, 3):
-        small = small[:1]
-    pixels = (small.clip(0, 1) * 255).round().astype(np.uint8).transpose(1, 2, 0)
-    height, width, channels = pixels.shape
-    lines = b"".join(b"\0" + row.tobytes() for row in pixels)  # filter 0: values as they are
-    header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0)
-    data = b"\x89PNG\r\n\x1a\n"
-    for name, body in ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b"")):
-        checksum = zlib.crc32(name + body)
-        data += struct.pack(">I", len(body)) + name + body + struct.pack(">I", checksum)
-    return "data:image/png;base64," + base64.b64encode(data).decode()
+def _note(file: FeatureFile, kind: str) -> str:
+    channels = file.shape[0]
+    if kind in PICTURES or kind == "film" or len(file.shape) < 2 or channels == 1:
+        return ""
+    if len(file.shape) == 2:
+        shown = drawing.CHANNELS
+        return f"The first {shown} of {channels} channels." if channels > shown else ""
+    order = setting(file, "deltas") or 0
+    if channels == 1 + order:
+        others = "is its difference" if order == 1 else "are its first and second difference"
+        return f"The first of {channels} channels; the other{'s' * (order > 1)} {others} in time."
+    differences = f", {'half' if order == 1 else 'two thirds'} of them differences in time"
+    return f"The first of {channels} channels{differences * bool(order)}."
+
+
+def _example(file: FeatureFile, kind: str, item: str, label: str, largest: int) -> Example:
+    rows = file.rows([item])
+    row, axis = rows[0], time_axis(file)
+    array = file.read_rows(rows[:1])[0]
+    length = None if file.lengths is None else int(file.lengths[row])
+    array = cropped(array, axis, length)
+    notes = []
+    if file.starts is not None:
+        notes.append(f"window from {file.starts[row]:g} s, the first of {len(rows)}")
+    if axis is not None and length is not None and length < file.shape[axis]:
+        unit = axis_names(file)[axis]
+        notes.append(f"true length: {length} of {file.shape[axis]} {unit}")
+    if kind in PICTURES:
+        alt = f"{NAMES[kind]} of {item}"
+        return Example(item, label, "; ".join(notes), picture=drawing.png(array), alt=alt)
+    if kind == "film":
+        frames = array.shape[1]
+        notes.append(_frames(frames, file.frame_rate))
+        picture = drawing.png(drawing.strip(array), drawing.STRIP)
+        alt = f"{NAMES[kind]} {item}"
+        share = min(1.0, frames / drawing.FRAMES)
+        return Example(item, label, "; ".join(notes), picture=picture, alt=alt, share=share)
+    return Example(item, label, "; ".join(notes), _figure(file, kind, array, largest))
+
+
+def _figure(file: FeatureFile, kind: str, array: np.ndarray, largest: int) -> Figure:
+    if array.ndim == 3:
+        return drawing.spectral(array[0], kind, file.frequencies, file.frame_rate, largest)
+    if array.ndim == 2:
+        return drawing.waveform(array[: drawing.CHANNELS], file.frame_rate)
+    return drawing.vector(array.reshape(-1))
+
+
+def _frames(frames: int, rate: float | None) -> str:
+    shown = drawing.film_frames(frames)
+    if rate is None:
+        return f"frames {', '.join(map(str, shown))} of {frames}"
+    times = ", ".join(f"{frame / rate:.3g}" for frame in shown)
+    return f"{len(shown)} of {frames} frames, at {times} s"

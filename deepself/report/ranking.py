@@ -24,6 +24,7 @@ class FoldScore:
 class Ranked:
     """One line of the ranking; `dev` and `folds` say their partition, the rest is test.
 
+    Scores are those of recordings; `windows` is the UAR of single windows, where there are any.
     `lead` is the 95 % interval of the best one's mean test UAR minus this one's; the best has none.
     """
 
@@ -38,13 +39,14 @@ class Ranked:
     high: float
     lead: tuple[float, float] | None
     accuracy: float
+    windows: float | None
     folds: dict[str, list[FoldScore]]
 
 
 def ranking(study: Study, layout: Layout) -> list[Ranked]:
     """All models and fusions by mean test UAR, the best first; equal ones in the study's order."""
     summary = {(r["name"], r["partition"]): r for r in read_table(layout.summary)}
-    scores = read_table(layout.scores)
+    scores = [row for row in read_table(layout.scores) if row["level"] == "recording"]
     folds = read_dataset(layout)["folds"]
     ranked = []
     for name, kind in systems(study):
@@ -63,6 +65,7 @@ def ranking(study: Study, layout: Layout) -> list[Ranked]:
                 float(test["uar_high"]),
                 (float(test["diff_low"]), float(test["diff_high"])) if test["diff_low"] else None,
                 float(test["accuracy_mean"]),
+                float(test["window_uar_mean"]) if test["window_uar_mean"] else None,
                 {partition: _by_fold(own, folds, partition) for partition in ("dev", "test")},
             )
         )

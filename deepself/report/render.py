@@ -13,18 +13,16 @@ from deepself.evaluation.results import Result, require_complete
 from deepself.evaluation.scores import held_out
 from deepself.evaluation.statistics import FEWEST, RESAMPLES, within_folds
 from deepself.report import figures, tables
-from deepself.report.examples import CLASSES, FeatureExamples, examples
+from deepself.report.examples import CLASSES, FeatureExamples, examples, figures_of
 from deepself.report.figures import Figure
+from deepself.report.page import write_page
 from deepself.report.ranking import Ranked, chosen_members, indistinct, ranking
-from deepself.store.files import read_table, write_text
+from deepself.store.files import read_table
 from deepself.study import Layout, Study
 from deepself.study.identity import read_dataset
 
-PAGE = Path(__file__).parent
-
 TABLE_CLASSES = 20
 """Confusion matrices of up to so many classes are tables; larger ones are heat maps."""
-
 
 NARROW_CLASSES = 6
 """Confusion matrices of up to so many classes stand side by side; wider ones get a row each."""
@@ -55,31 +53,7 @@ def render(study: Study, layout: Layout, *, command: str) -> Path:
     UserError
         If a run, a fusion or a table of scores is missing, or is older than the study.
     """
-    import jinja2
-    from plotly.offline import get_plotlyjs
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGE),
-        autoescape=True,  # labels, ids and paths come from the data set, whoever made it
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "score": _score,
-        "seconds": _seconds,
-        "several": _several,
-        "counted": _counted,
-    }
-    page = environment.get_template("report.html").render(
-        **gather(study, layout),
-        command=command,
-        style=(PAGE / "report.css").read_text(encoding="utf-8"),
-        script=(PAGE / "report.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
-    )
-    write_text(layout.report, page)
-    return layout.report
+    return write_page(layout.report, "report.html", **gather(study, layout), command=command)
 
 
 def gather(study: Study, layout: Layout) -> dict[str, Any]:
@@ -102,14 +76,12 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
             drawn[f"confusion-{matrix.name}"] = figures.rates(classes, np.array(matrix.counts))
     learning = _learning(study, runs, drawn)
     shown = _examples(layout, runs, classes)
-    for i, feature in enumerate(shown):
-        for j, example in enumerate(feature.items):
-            if example.figure:
-                drawn[f"example-{i}-{j}"] = example.figure
+    drawn |= figures_of(shown)
     return {
         "study": study,
         "ranked": ranked,
         "indistinct": indistinct(ranked),
+        "windowed": any(r.windows is not None for r in ranked),
         "above_chance": [r for r in ranked if r.low > chance],
         "chance": chance,
         "classes": classes,
@@ -123,6 +95,8 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         "examples": shown,
         "counts": counts,
         "recordings": tables.recordings(layout),
+        "equal": tables.equal_files(layout),
+        "skipped": tables.skipped(layout),
         "costs": tables.costs(runs),
         "versions": tables.versions(runs),
         "machines": tables.machines(runs),
@@ -194,31 +168,3 @@ def _examples(layout: Layout, runs: tables.Records, classes: list[str]) -> list[
     items = [(first[label], label) for label in classes if label in first][:CLASSES]
     files = tables.features(runs)
     return [examples(f["name"], f["kind"], f["file"], items, len(files)) for f in files]
-
-
-def _score(value: float) -> str:
-    """Three digits, a true minus sign, and no minus before 0."""
-    return f"{value:z.3f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return "–"
-    if value >= 3600:
-        return f"{value / 3600:.1f} h"
-    return f"{value / 60:.1f} min" if value >= 120 else f"{value:.1f} s"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _several(names: Sequence[str], limit: int = 5) -> str:
-    """Names as a phrase, in bold: `a, b and c`; of very many, the first few."""
-    from markupsafe import Markup
-
-    shown = [Markup("<b>{}</b>").format(name) for name in names]
-    if len(shown) > limit:
-        shown = [*shown[: limit - 1], Markup("{} others").format(len(shown) - limit + 1)]
-    *lead, last = shown
-    return Markup(" and ").join([Markup(", ").join(lead), last] if lead else [last])

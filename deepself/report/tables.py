@@ -1,8 +1,9 @@
 """The report's tables about data, cost and provenance."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -13,6 +14,9 @@ from deepself.study.identity import read_dataset
 
 PARTITIONS = ("train", "dev", "test")
 STAGES = ("load", "train", "predict", "total")
+SKIPPED = 200
+"""Recordings left out that the report names."""
+
 Records = Sequence[tuple[Result, dict[str, Any]]]
 """Every run of a model with its run.json."""
 
@@ -71,6 +75,49 @@ def recordings(layout: Layout) -> list[dict[str, str]]:
     return lines
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """What `check` left out: rows to show, how many more there are, and where all stand."""
+
+    items: int
+    recordings: int
+    rows: list[dict[str, str]]
+    more: int
+    file: str
+
+
+def skipped(layout: Layout) -> Skipped:
+    """Read which recordings were left out, and why."""
+    table = read_table(layout.skipped)
+    items = len({row["id"] for row in table})
+    rest = max(0, len(table) - SKIPPED)
+    return Skipped(items, len(table), table[:SKIPPED], rest, layout.skipped.name)
+
+
+@dataclass(frozen=True)
+class Equal:
+    """Files of equal content: how many, how many contents, and how many of these leak."""
+
+    files: int
+    groups: int
+    across: int
+
+
+def equal_files(layout: Layout) -> Equal:
+    """Count files of one modality that are equal, and where that puts one into two partitions."""
+    same: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in read_table(layout.inventory):
+        same[row["modality"], row["sha256"]].append(row["id"])
+    groups = [ids for ids in same.values() if len(ids) > 1]
+    parts = {row["id"]: row for row in read_table(layout.folds)}
+    folds = [f"fold-{fold}" for fold in read_dataset(layout)["folds"]]
+    across = sum(
+        any(len({parts[i][fold] for i in ids if i in parts}) > 1 for fold in folds)
+        for ids in groups
+    )
+    return Equal(sum(map(len, groups)), len(groups), across)
+
+
 def costs(runs: Records) -> list[dict[str, Any]]:
     """One line a model: parameters, mean seconds a run by stage, seconds of all runs, devices."""
     lines = []
@@ -107,20 +154,26 @@ def machines(runs: Records) -> str:
 
 
 def features(runs: Records) -> list[dict[str, Any]]:
-    """Each feature file that a run read, with its name, kind, shape, digest and the models."""
+    """Each feature file that a run read, with its name, kind, shape, digests and the models."""
     found: dict[str, dict[str, Any]] = {}
     for result, record in runs:
         own = record["feature"]
-        entry = found.setdefault(
-            own["file"], {**own, "models": {}, "digest": digest_of(own["file"])}
-        )
+        made, recordings = digests_of(own["file"])
+        digests = {"made": made, "recordings": recordings}
+        entry = found.setdefault(own["file"], {**own, "models": {}, **digests})
         entry["models"][result.name] = None
     return [{**entry, "models": ", ".join(entry["models"])} for entry in found.values()]
 
 
-def digest_of(path: str) -> str:
-    """The digest that a feature file carries in its name."""
-    return path.rsplit("/", 1)[-1].removesuffix(".h5").rsplit("-", 1)[-1]
+def digests_of(path: str) -> tuple[str, str]:
+    """The digests that a feature file carries in its name: how it is made, and of what.
+
+    >>> digests_of("results/features/log_mel-0123456789ab-cdef01234567.h5")
+    ('0123456789ab', 'cdef01234567')
+    """
+    _, *digests = Path(path).stem.split("-")
+    made, recordings = (*digests, "–", "–")[:2]
+    return made, recordings
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

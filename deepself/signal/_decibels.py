@@ -17,8 +17,8 @@ def check_scale(scale: str) -> None:
         raise ValueError(f"scale {scale!r} is not one of {', '.join(SCALES)}")
 
 
-def power_to_db(power: Tensor) -> Tensor:
-    """Express power in decibels relative to 1, at most 80 dB below each item's peak.
+def power_to_db_(power: Tensor) -> Tensor:
+    """Express power in decibels relative to 1, at most 80 dB below each item's peak, in place.
 
     The same convention as ``librosa.power_to_db(ref=1.0, amin=1e-10, top_db=80)``, applied item
     by item. An item is the last three axes ``(channels, bins, frames)``, or the last two when
@@ -28,23 +28,24 @@ def power_to_db(power: Tensor) -> Tensor:
     Parameters
     ----------
     power : Tensor, shape (..., bins, frames)
-        Non-negative.
+        Non-negative. Overwritten: images are large, and a fresh copy costs more than the
+        logarithm.
 
     Returns
     -------
     Tensor
-        Same shape, in dB.
+        The same tensor, in dB.
     """
-    decibels = 10.0 * torch.log10(power.clamp_min(_FLOOR))
+    return limit_range_(log_power_(power))
+
+
+def log_power_(power: Tensor) -> Tensor:
+    """Write power in decibels relative to 1, at least -100 dB, in place."""
+    return power.clamp_min_(_FLOOR).log10_().mul_(10.0)
+
+
+def limit_range_(decibels: Tensor) -> Tensor:
+    """Raise what lies more than 80 dB below the peak of its item to there, in place."""
     item_axes = tuple(range(-min(decibels.ndim, 3), 0))
     peak = decibels.amax(dim=item_axes, keepdim=True)
-    return torch.maximum(decibels, peak - _RANGE_DB)
-
-
-def from_magnitude(magnitude: Tensor, scale: str) -> Tensor:
-    """Write magnitudes of shape ``(..., bins, frames)`` in the given scale (see `power_to_db`)."""
-    check_scale(scale)
-    if scale == "magnitude":
-        return magnitude
-    power = magnitude.square()
-    return power if scale == "power" else power_to_db(power)
+    return torch.maximum(decibels, peak - _RANGE_DB, out=decibels)

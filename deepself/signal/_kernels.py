@@ -93,8 +93,7 @@ def bank(
 
     Keeping every ``hop``-th sample folds a spectrum of ``size`` bins onto ``size // hop``. The
     spectra are therefore laid out with the bins that fall together along one axis, to be summed.
-    The negative frequencies of a real kernel follow from the positive ones: they are left out,
-    and the positive ones doubled, which leaves the real part of the result as it was.
+    Of a real kernel only the first half of the folded bins is kept: the others mirror them.
 
     Parameters
     ----------
@@ -111,8 +110,8 @@ def bank(
 
     Returns
     -------
-    Tensor, shape (stop - start, folds, size // hop)
-        complex64, where ``folds`` is `fold_count`.
+    Tensor, shape (stop - start, hop, bins)
+        complex64, where ``bins`` is `folded_bins`.
     """
     chosen = kernels(wavelet, frequencies)[slice(*rows)]
     dtype = torch.complex128 if is_complex(wavelet) else torch.float64
@@ -122,12 +121,9 @@ def bank(
         # A lag of half the transform or more is longer than the signal and would wrap round.
         kept = lags.abs() * 2 < size
         row[lags[kept] % size] = torch.from_numpy(kernel)[kept]
-    spectra = torch.fft.fft(placed)
-    if not is_complex(wavelet):
-        spectra[:, 1 : size // 2] *= 2
-        spectra[:, size // 2 + 1 :] = 0
-    spectra = spectra[:, : fold_count(wavelet, hop) * (size // hop)] / hop
-    return spectra.to(torch.complex64).unflatten(-1, (-1, size // hop)).to(device)
+    spectra = torch.fft.fft(placed).unflatten(-1, (hop, size // hop)) / hop
+    kept_bins = spectra[..., : folded_bins(wavelet, size // hop)]
+    return kept_bins.to(torch.complex64).contiguous().to(device)
 
 
 def is_complex(wavelet: str) -> bool:
@@ -135,14 +131,14 @@ def is_complex(wavelet: str) -> bool:
     return bool(continuous_wavelet(wavelet).complex_cwt)
 
 
-def fold_count(wavelet: str, hop: int) -> int:
-    """Return how many bins fall onto one when every hop-th sample is kept (see `bank`)."""
-    return hop if is_complex(wavelet) else hop // 2 + 1
+def folded_bins(wavelet: str, frames: int) -> int:
+    """Return how many bins a transform back to ``frames`` values takes (see `bank`)."""
+    return frames if is_complex(wavelet) else frames // 2 + 1
 
 
 def fast_length(least: int) -> int:
     """Return the smallest even length from ``least`` on that a Fourier transform is quick at."""
     return min(
         2 * odd << max(0, (-(-least // (2 * odd)) - 1).bit_length())
-        for odd in (1, 3, 5, 9, 15, 25, 27)
+        for odd in (1, 3, 5, 7, 9, 15, 21, 25, 27, 35, 45)
     )

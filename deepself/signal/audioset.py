@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from deepself.signal._mel_filters import kaldi_filters, mel_frequencies
+from deepself.signal._stft import centred_power
+
+if TYPE_CHECKING:
+    import numpy as np
 
 AUDIOSET_SAMPLE_RATE = 32_000
 """Sampling rate in Hz that `audioset_mel` expects."""
@@ -15,13 +20,13 @@ AUDIOSET_SAMPLE_RATE = 32_000
 AUDIOSET_HOP_LENGTH = 320
 """Samples from one frame of `audioset_mel` to the next."""
 
+AUDIOSET_LEAST_SAMPLES = 514
+"""Samples that `audioset_mel` needs: one for pre-emphasis, and more than it reflects at an end."""
+
 _N_FFT = 1024
 _WIN_LENGTH = 800
-_N_MELS = 128
-_FMAX = 15_000.0
+_BAND = (128, 0.0, 15_000.0)
 _PRE_EMPHASIS = 0.97
-# Pre-emphasis takes one sample, and a reflection must be shorter than what it reflects.
-_MIN_SAMPLES = _N_FFT // 2 + 2
 
 
 def audioset_mel(signal: Tensor) -> Tensor:
@@ -53,47 +58,25 @@ def audioset_mel(signal: Tensor) -> Tensor:
     Transformer-to-CNN Knowledge Distillation", ICASSP 2023.
     """
     samples = signal.shape[-1]
-    if samples < _MIN_SAMPLES:
+    if samples < AUDIOSET_LEAST_SAMPLES:
         raise ValueError(
-            f"signal has {samples} samples; the AudioSet front end needs at least {_MIN_SAMPLES}"
+            f"signal has {samples} samples; the AudioSet front end needs at least "
+            f"{AUDIOSET_LEAST_SAMPLES}"
         )
-    flat = signal.float().reshape(-1, samples)
-    emphasised = flat[:, 1:] - _PRE_EMPHASIS * flat[:, :-1]
-    spectrum = torch.stft(
-        emphasised,
-        _N_FFT,
-        AUDIOSET_HOP_LENGTH,
-        _WIN_LENGTH,
-        torch.hann_window(_WIN_LENGTH, periodic=False, device=signal.device),
-        center=True,
-        pad_mode="reflect",
-        return_complex=True,
-    )
-    mel = _filters().to(signal.device) @ spectrum.abs().square()
-    image = ((mel + 1e-5).log() + 4.5) / 5.0
-    return image.reshape(*signal.shape[:-1], *image.shape[-2:])
+    values = signal.detach().float()
+    emphasised = values[..., 1:] - _PRE_EMPHASIS * values[..., :-1]
+    window = torch.hann_window(_WIN_LENGTH, periodic=False, device=signal.device)
+    power = centred_power(emphasised, _N_FFT, AUDIOSET_HOP_LENGTH, window, "reflect")
+    mel = _filters().to(signal.device) @ power
+    return ((mel + 1e-5).log() + 4.5) / 5.0
 
 
 def audioset_frequencies() -> np.ndarray:
     """Give the centre of each mel filter in Hz, shape ``(128,)``."""
-    centres = np.linspace(0.0, _mel(_FMAX), _N_MELS + 2)[1:-1]
-    return 700.0 * np.expm1(centres / 1127.0)
+    return mel_frequencies(*_BAND, "kaldi")
 
 
 @lru_cache(maxsize=1)
 def _filters() -> Tensor:
-    """Return Kaldi's mel filters, shape ``(128, 513)``.
-
-    Unlike Slaney's, the triangles are straight in mel rather than in Hz, and all have height 1.
-    Kaldi leaves out the bin at half the sampling rate, which here is above the last filter anyway.
-    """
-    edges = torch.linspace(0.0, _mel(_FMAX), _N_MELS + 2, dtype=torch.float64).unsqueeze(1)
-    hertz = torch.arange(_N_FFT // 2 + 1, dtype=torch.float64) * (AUDIOSET_SAMPLE_RATE / _N_FFT)
-    mels = 1127.0 * torch.log1p(hertz / 700.0)
-    rising = (mels - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - mels) / (edges[2:] - edges[1:-1])
-    return torch.minimum(rising, falling).clamp_min(0.0).float()
-
-
-def _mel(hertz: float) -> float:
-    return 1127.0 * math.log1p(hertz / 700.0)
+    """Return the filters, shape ``(128, 513)``: here, unlike in `log_mel`, some may be empty."""
+    return kaldi_filters(AUDIOSET_SAMPLE_RATE, _N_FFT, *_BAND)

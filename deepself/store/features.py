@@ -1,7 +1,7 @@
-"""Feature files: one HDF5 a feature, written whole, read without locks."""
+"""Feature files: one HDF5 a feature, whole or absent, read without locks."""
 
 import json
-import shutil
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -9,107 +9,11 @@ from typing import Any
 import numpy as np
 
 from deepself.errors import UserError
+from deepself.store.feature_writer import Header
 from deepself.store.files import atomic_path
 
-CHUNK = 2**18
-"""Bytes of items in a chunk."""
-
-
-SPARE = 2**17
-"""Bytes that a file needs beside its items."""
-
-
-class FeatureWriter(AbstractContextManager):
-    """Write a feature file item by item; it takes its name when all items are in.
-
-    Parameters
-    ----------
-    path
-        The file to make.
-    ids
-        Names of the items, in order.
-    specification
-        All that shapes the content; kept as an attribute.
-    versions
-        Versions of the packages that made it; kept as an attribute.
-    frequencies
-        Hz of each row, for spectral images.
-    frame_rate
-        Samples or frames a second along the last axis, for features with a time axis.
-
-    Notes
-    -----
-    A chunk holds as many items as fit in 256 KiB: a batch drawn at random reads little that it
-    does not need, and small items are not read one by one.
-    """
-
-    def __init__(
-        self,
-        path: str | Path,
-        ids: list[str],
-        specification: dict[str, Any],
-        versions: dict[str, str],
-        *,
-        frequencies: np.ndarray | None = None,
-        frame_rate: float | None = None,
-    ):
-        self._path = Path(path)
-        self._ids = ids
-        self._attributes: dict[str, Any] = {
-            "specification": json.dumps(specification, sort_keys=True),
-            "versions": json.dumps(versions, sort_keys=True),
-        }
-        if frame_rate is not None:
-            self._attributes["frame_rate"] = frame_rate
-        self._frequencies = frequencies
-        self._written = 0
-        self._items: Any = None
-
-    def __enter__(self) -> "FeatureWriter":
-        import h5py
-
-        self._rename = atomic_path(self._path)
-        self._file = h5py.File(self._rename.__enter__(), "w")
-        return self
-
-    def append(self, items: np.ndarray) -> None:
-        """Append a batch: float32, shape (batch, *item shape)."""
-        if self._items is None:
-            self._require_space(len(self._ids) * items[0].nbytes)
-            self._items = self._file.create_dataset(
-                "items",
-                shape=(len(self._ids), *items.shape[1:]),
-                dtype=np.float32,
-                chunks=(min(len(self._ids), max(1, CHUNK // items[0].nbytes)), *items.shape[1:]),
-            )
-        if items.shape[1:] != self._items.shape[1:]:
-            raise ValueError(f"items of shape {items.shape[1:]} after {self._items.shape[1:]}")
-        self._items[self._written : self._written + len(items)] = items
-        self._written += len(items)
-
-    def _require_space(self, needed: int) -> None:
-        """Refuse before writing: HDF5 cannot close a file that no longer fits."""
-        free = shutil.disk_usage(self._path.parent).free
-        if needed + SPARE > free:
-            raise UserError(
-                f"{self._path}: needs {needed / 1e6:.1f} MB, the disk has {free / 1e6:.1f} MB free"
-            )
-
-    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
-        import h5py
-
-        if kind is None and self._written != len(self._ids):
-            kind, value = ValueError, ValueError(f"{self._written} items of {len(self._ids)}")
-        if kind is None:
-            texts = h5py.string_dtype("utf-8")
-            self._file.create_dataset("ids", data=np.array(self._ids, dtype=object), dtype=texts)
-            if self._frequencies is not None:
-                self._file["frequencies"] = np.asarray(self._frequencies, dtype=np.float64)
-            self._file.attrs.update(self._attributes)
-        self._file.close()
-        self._rename.__exit__(kind, value, trace)
-        if trace is None and value is not None:
-            raise value
+BLOCK = 2**22
+"""Bytes read at once."""
 
 
 class FeatureFile(AbstractContextManager):
@@ -117,16 +21,24 @@ class FeatureFile(AbstractContextManager):
 
     Attributes
     ----------
-    ids
-        Names of the items, in the order of the file.
+    ids, checksums
+        Names of the recordings and SHA-256 of their files, in the order of the file.
+    offsets
+        Rows of recording i are `offsets[i]` to `offsets[i + 1]`: one row, or one a window.
     shape
-        Shape of one item.
+        Shape of one row.
+    starts
+        Where each row's window begins, in seconds; None without windows.
+    lengths
+        True length of each row along its time axis; None where nothing is padded.
     frequencies
-        Hz of each row, or None.
+        Hz of each row of a spectral image, or None.
     frame_rate
-        Samples or frames a second along the last axis, or None.
-    specification
+        Samples or frames a second along the time axis, or None.
+    specification, versions
         All that shaped the content.
+    shards
+        Files that hold the items, if they are not in this one.
     """
 
     def __init__(self, path: str | Path):
@@ -136,26 +48,109 @@ class FeatureFile(AbstractContextManager):
             # No lock: many jobs read, none writes; and NFS and Lustre may not lock at all.
             self._file = h5py.File(path, "r", locking=False)
             self._items = self._file["items"]
-            self.ids: list[str] = [i.decode() for i in self._file["ids"][:]]
-            self.specification = json.loads(self._file.attrs["specification"])
+            self.ids, self.checksums = (
+                [text.decode() for text in self._file[name][:]] for name in ("ids", "checksums")
+            )
+            self.offsets: np.ndarray = self._file["offsets"][:]
+            self.specification: dict[str, Any] = json.loads(self._file.attrs["specification"])
+            self.versions: dict[str, str] = json.loads(self._file.attrs["versions"])
+            self.compression = str(self._file.attrs["compression"])
         except FileNotFoundError:
             raise UserError(f"{path}: no such feature file; run extract") from None
-        except (OSError, KeyError) as error:
-            raise UserError(f"{path}: not a complete feature file ({error}); delete it") from None
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(
+                f"{path}: not a whole feature file ({error}); if extract made it, delete it and "
+                "run again"
+            ) from None
         self.shape: tuple[int, ...] = self._items.shape[1:]
-        stored = self._file.get("frequencies")
-        self.frequencies = None if stored is None else stored[:]
+        self.dtype = str(self._items.dtype)
+        self.starts, self.lengths, self.frequencies = (
+            None if name not in self._file else self._file[name][:]
+            for name in ("starts", "lengths", "frequencies")
+        )
         rate = self._file.attrs.get("frame_rate")
         self.frame_rate = None if rate is None else float(rate)
+        names = json.loads(self._file.attrs.get("shards", "[]"))
+        self.shards = [Path(path).parent / name for name in names]
+        for shard in self.shards:
+            if not shard.exists():  # HDF5 would give zeros in its place
+                raise UserError(f"{shard}: missing, {path} is made of it; delete both, run again")
+        self._place = {name: i for i, name in enumerate(self.ids)}
+
+    def rows(self, ids: list[str]) -> np.ndarray:
+        """Rows of some recordings, in the order asked: int64, shape (rows,)."""
+        places = [self._place[name] for name in ids]
+        spans = [np.arange(self.offsets[i], self.offsets[i + 1]) for i in places]
+        return np.concatenate(spans) if spans else np.empty(0, dtype=np.int64)
 
     def read(self, ids: list[str]) -> np.ndarray:
-        """Items by name, in the order asked: float32, shape (len(ids), *item shape)."""
-        place = {name: i for i, name in enumerate(self.ids)}
-        wanted = np.array([place[name] for name in ids], dtype=np.int64)
-        order = np.argsort(wanted)
-        out = np.empty((len(ids), *self.shape), dtype=np.float32)
-        out[order] = self._items[wanted[order]]  # HDF5 selects in rising order only
+        """Items of some recordings, in the order asked: float32, shape (rows, *item shape)."""
+        return self.read_rows(self.rows(ids))
+
+    def read_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Rows in the order asked: float32, shape (len(rows), *item shape)."""
+        out = np.empty((len(rows), *self.shape), dtype=np.float32)
+        order = np.argsort(rows, kind="stable")
+        size = max(1, int(np.prod(self.shape)) * 4)
+        chunk = (self._items.chunks or (1,))[0]
+        # Whole chunks, several at a time: HDF5 is slow at picking single rows.
+        block = max(1, BLOCK // (size * chunk)) * chunk
+        blocks = rows[order] // block
+        edges = np.flatnonzero(np.diff(blocks)) + 1
+        for places in np.split(order, edges):
+            if len(places):
+                first, last = rows[places[0]], rows[places[-1]] + 1
+                out[places] = self._items[first:last][rows[places] - first]
         return out
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def join(path: Path, shards: list[Path]) -> None:
+    """Make one feature of several files without copying their items.
+
+    Parameters
+    ----------
+    path
+        The file to make; the shards are named relative to its folder.
+    shards
+        Parts of the same feature, in order.
+    """
+    import h5py
+
+    files = [FeatureFile(shard) for shard in shards]
+    names = [os.path.relpath(shard, path.parent) for shard in shards]
+    first, lengths = files[0], [int(f.offsets[-1]) for f in files]
+    layout = h5py.VirtualLayout((sum(lengths), *first.shape), dtype=first.dtype)
+    row = 0
+    for file, name, length in zip(files, names, lengths, strict=True):
+        if file.shape != first.shape:
+            raise UserError(f"{name}: items of shape {file.shape}, not {first.shape}; delete it")
+        source = h5py.VirtualSource(name, "items", (length, *first.shape), dtype=first.dtype)
+        layout[row : row + length] = source
+        row += length
+    header = Header(
+        ids=[i for f in files for i in f.ids],
+        checksums=[c for f in files for c in f.checksums],
+        specification=first.specification,
+        versions=first.versions,
+        frequencies=first.frequencies,
+        frame_rate=first.frame_rate,
+        compression=first.compression,
+        shards=names,
+    )
+    counts = np.concatenate([np.diff(f.offsets) for f in files])
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as out:
+        out.create_virtual_dataset("items", layout)
+        out["offsets"] = np.cumsum([0, *counts], dtype=np.int64)
+        for column in ("starts", "lengths"):
+            if getattr(first, column) is not None:
+                out[column] = np.concatenate([getattr(f, column) for f in files])
+        header.describe(out)
+    for file in files:
+        file.close()

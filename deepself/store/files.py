@@ -13,6 +13,7 @@ from deepself.errors import UserError
 
 MADE_BY = {
     "inventory.csv": "check",
+    "skipped.csv": "check",
     "folds.csv": "split",
     "dataset.json": "split",
     "run.json": "train",

@@ -1,4 +1,4 @@
-"""Predictions: one row an item, with its true label and one probability a class."""
+"""Predictions: one row a recording or window, with its true label and one probability a class."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,11 +20,13 @@ class Predictions:
     Attributes
     ----------
     partition, ids, labels
-        Arrays of text, shape (items,): `dev` or `test`, the item, its true class.
+        Arrays of text, shape (rows,): `dev` or `test`, the recording, its true class.
     classes
         Names of the classes, in the order of the columns of `probabilities`.
     probabilities
-        float64, shape (items, classes); rows sum to 1.
+        float64, shape (rows, classes); rows sum to 1.
+    starts
+        Where each row's window begins, in seconds, shape (rows,); None if a row is a recording.
     """
 
     partition: np.ndarray
@@ -32,9 +34,10 @@ class Predictions:
     labels: np.ndarray
     classes: tuple[str, ...]
     probabilities: np.ndarray
+    starts: np.ndarray | None = None
 
     def part(self, partition: str) -> "Predictions":
-        """Only the items of one partition."""
+        """Only the rows of one partition."""
         keep = self.partition == partition
         return Predictions(
             self.partition[keep],
@@ -42,31 +45,52 @@ class Predictions:
             self.labels[keep],
             self.classes,
             self.probabilities[keep],
+            None if self.starts is None else self.starts[keep],
+        )
+
+    def recordings(self) -> "Predictions":
+        """One row a recording: the mean of its windows' probabilities."""
+        if self.starts is None:
+            return self
+        keys = list(zip(self.partition, self.ids, strict=True))
+        place = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+        row_of = np.array([place[key] for key in keys])
+        first = np.unique(row_of, return_index=True)[1]
+        sums = np.zeros((len(place), len(self.classes)))
+        np.add.at(sums, row_of, self.probabilities)
+        return Predictions(
+            self.partition[first],
+            self.ids[first],
+            self.labels[first],
+            self.classes,
+            sums / np.bincount(row_of)[:, None],
         )
 
     @property
     def true(self) -> np.ndarray:
-        """Index of each item's true class, shape (items,)."""
+        """Index of each row's true class, shape (rows,)."""
         index = {name: i for i, name in enumerate(self.classes)}
         return np.array([index[label] for label in self.labels], dtype=np.int64)
 
     @property
     def predicted(self) -> np.ndarray:
-        """Index of each item's most probable class, shape (items,)."""
+        """Index of each row's most probable class, shape (rows,)."""
         return self.probabilities.argmax(axis=1)
 
 
 def write_predictions(path: str | Path, predictions: Predictions) -> None:
     """Write predictions as CSV, every digit of a float64 kept."""
-    columns = ["partition", "id", "label", *(PREFIX + name for name in predictions.classes)]
+    named = {"partition": predictions.partition, "id": predictions.ids}
+    if predictions.starts is not None:
+        named["start"] = predictions.starts
+    named["label"] = predictions.labels
+    columns = [*named, *(PREFIX + name for name in predictions.classes)]
     rows = zip(
-        predictions.partition.tolist(),
-        predictions.ids.tolist(),
-        predictions.labels.tolist(),
+        *(values.tolist() for values in named.values()),
         predictions.probabilities.tolist(),
         strict=True,
     )
-    write_table(path, columns, ([p, i, label, *probs] for p, i, label, probs in rows))
+    write_table(path, columns, ([*first, *probabilities] for *first, probabilities in rows))
 
 
 def read_predictions(path: str | Path) -> Predictions:
@@ -83,6 +107,7 @@ def read_predictions(path: str | Path) -> Predictions:
             _texts(row["label"] for row in rows),
             tuple(name.removeprefix(PREFIX) for name in columns),
             probabilities,
+            np.array([float(row["start"]) for row in rows]) if "start" in rows[0] else None,
         )
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{path}: not a predictions table; delete its folder, run again") from None

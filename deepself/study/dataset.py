@@ -2,20 +2,36 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from deepself.study.base import Strict, unique
+
+Channel = NonNegativeInt | str
+"""A channel by its name, or by its index from 0."""
 
 
 class Duration(Strict):
     """One length for all recordings of a modality."""
 
-    seconds: PositiveFloat = Field(description="Length of every signal, in seconds.")
+    seconds: PositiveFloat | Literal["longest"] = Field(
+        description="Length of every signal, in seconds, or that of the longest recording."
+    )
     longer: Literal["crop", "error"] = Field(
         "crop", description="Longer recordings: keep the first `seconds`, or refuse them."
     )
-    shorter: Literal["zero", "repeat", "reflect", "error"] = Field(
-        "zero", description="Shorter recordings: how the end is filled, or refuse them."
+    shorter: Literal["zero", "repeat", "reflect", "mask", "error"] = Field(
+        "zero",
+        description=(
+            "Shorter recordings: how the end is filled, or refuse them. `mask` fills with zeros "
+            "and keeps the true length, which networks then respect."
+        ),
     )
 
 
@@ -27,40 +43,104 @@ class Modality(Strict):
     )
 
 
-class AudioModality(Modality):
+class SignalModality(Modality):
+    """What audio and sensor files share."""
+
+    sample_rate: PositiveFloat
+    channels: Literal["mix", "average", "keep"] | list[Channel] = Field(
+        "keep",
+        description=(
+            "`mix` or `average`: the mean of all channels, as one; `keep`: all, the same number in "
+            "every recording; or a list of names or indices from 0."
+        ),
+    )
+    resampling: Literal["VHQ", "HQ", "MQ", "LQ", "QQ"] = Field(
+        "HQ", description="Quality of the resampling: soxr's recipes, from best to quickest."
+    )
+    constant: Literal["error", "keep"] = Field(
+        "error", description="Recordings with a channel that never changes: refuse or keep them."
+    )
+    duration: Duration | None = Field(
+        None, description="Without it, all recordings must have the same length."
+    )
+
+    @field_validator("channels")
+    @classmethod
+    def _are_different(cls, channels: str | list[Channel]) -> str | list[Channel]:
+        if isinstance(channels, list) and not channels:
+            raise ValueError("name at least one channel")
+        return unique(channels) if isinstance(channels, list) else channels
+
+
+class AudioModality(SignalModality):
     """Sound files, resampled to one rate."""
 
     kind: Literal["audio"]
     sample_rate: PositiveFloat = Field(description="Rate in Hz to which all are resampled.")
-    channels: Literal["mix", "keep"] = Field(
+    channels: Literal["mix", "average", "keep"] | list[Channel] = Field(
         "mix",
-        description="`mix` averages the channels to one; `keep` needs the same number in all.",
-    )
-    duration: Duration | None = Field(
-        None, description="Without it, all recordings must have the same length."
+        description=(
+            "`mix` or `average`: the mean of all channels, as one; `keep`: all, the same number in "
+            "every recording; or a list of indices from 0."
+        ),
     )
 
 
-class SensorModality(Modality):
-    """Single- or multi-channel sensor files (EEG and the like); columns are channels."""
+class SensorModality(SignalModality):
+    """Single- or multi-channel sensor files (EEG and the like)."""
 
     kind: Literal["sensor"]
-    sample_rate: PositiveFloat = Field(description="Rate in Hz at which the files were recorded.")
-    duration: Duration | None = Field(
-        None, description="Without it, all recordings must have the same length."
+    sample_rate: PositiveFloat = Field(
+        description="Rate in Hz at which the files were recorded; see `resample` for others."
+    )
+    resample: bool = Field(
+        False,
+        description=(
+            "Bring files that name another rate (EDF, BDF, WFDB) to `sample_rate`, rather than "
+            "refuse them."
+        ),
+    )
+    variable: str | None = Field(
+        None,
+        description=(
+            "Array to read from MAT, NPZ and HDF5 files; default: the only one with samples."
+        ),
+    )
+    delimiter: Literal["comma", "semicolon", "tab", "space", "bar"] | None = Field(
+        None, description="Between the columns of delimited text; found by default."
+    )
+    decimal: Literal["point", "comma"] | None = Field(
+        None, description="Decimal mark of delimited text; found by default."
     )
 
 
-class ImageModality(Modality):
-    """Pictures, brought to one size."""
+class VisualModality(Modality):
+    """What pictures and films share."""
 
-    kind: Literal["image"]
     height: PositiveInt = Field(description="Height in pixels to which all are resized.")
     width: PositiveInt = Field(description="Width in pixels to which all are resized.")
     channels: Literal["grey", "rgb"] = "grey"
 
 
-AnyModality = Annotated[AudioModality | SensorModality | ImageModality, Field(discriminator="kind")]
+class ImageModality(VisualModality):
+    """Pictures, brought to one size."""
+
+    kind: Literal["image"]
+
+
+class VideoModality(VisualModality):
+    """Films, brought to one size and frame rate."""
+
+    kind: Literal["video"]
+    frame_rate: PositiveFloat = Field(description="Frames a second to keep of every film.")
+    duration: Duration | None = Field(
+        None, description="Without it, all recordings must have the same length."
+    )
+
+
+AnyModality = Annotated[
+    AudioModality | SensorModality | ImageModality | VideoModality, Field(discriminator="kind")
+]
 
 
 class Dataset(Strict):
@@ -79,6 +159,13 @@ class Dataset(Strict):
         None, description="The classes, in order; default: all labels found, sorted."
     )
     modalities: dict[str, AnyModality] = Field(min_length=1)
+    on_error: Literal["error", "skip"] = Field(
+        "error",
+        description=(
+            "A recording that cannot be used: stop and list them all, or leave it out, and say so "
+            "in skipped.csv and in the report."
+        ),
+    )
 
     @field_validator("classes")
     @classmethod

@@ -14,23 +14,65 @@ class Filter(Strict):
 
     low: PositiveFloat | None = Field(None, description="Lower band edge in Hz.")
     high: PositiveFloat | None = Field(None, description="Upper band edge in Hz.")
+    stop: bool = Field(False, description="A band-stop between low and high, in place of a pass.")
+    notch: list[PositiveFloat] = Field(
+        [], description="Hz to cut out narrowly, such as [50, 100] for the mains and a harmonic."
+    )
+    notch_q: PositiveFloat = Field(
+        30.0, description="A notch's quality: its frequency divided by its width at -3 dB."
+    )
     order: PositiveInt = 4
     zero_phase: bool = Field(True, description="Forwards and backwards, without delay.")
 
     @model_validator(mode="after")
     def _edges(self) -> "Filter":
-        if self.low is None and self.high is None:
-            raise ValueError("give low, high or both, in Hz")
+        if self.low is None and self.high is None and not self.notch:
+            raise ValueError("give low, high or both, or notch, in Hz")
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError(f"low ({self.low:g} Hz) must lie below high ({self.high:g} Hz)")
+        if self.stop and (self.low is None or self.high is None):
+            raise ValueError("stop needs both low and high, in Hz")
         return self
 
 
-class SignalFeature(Strict):
+class Window(Strict):
+    """Long recordings cut into windows of one length."""
+
+    seconds: PositiveFloat = Field(description="Length of every window.")
+    overlap: float = Field(
+        0.0, ge=0, lt=1, description="Share of a window that the next one has too."
+    )
+    rest: Literal["drop", "zero"] = Field(
+        "drop", description="What is left at the end: drop it, or fill it up with zeros."
+    )
+
+
+class Cached(Strict):
+    """How a feature is kept on disk."""
+
+    dtype: Literal["float32", "float16"] = Field(
+        "float32", description="float16 halves the file; models read float32 all the same."
+    )
+    compression: Literal["none", "lzf", "gzip"] = "none"
+
+
+class Computed(Cached):
+    """A feature that is made from recordings."""
+
+    modality: str = Field(description="Name of a modality.")
+    shards: PositiveInt = Field(
+        1, description="Jobs that make it, each a file; a reader sees one feature."
+    )
+
+
+class SignalFeature(Computed):
     """What all features of a signal share."""
 
     modality: str = Field(description="Name of a modality of kind audio or sensor.")
     filter: Filter | None = Field(None, description="Filter applied to the signal first.")
+    window: Window | None = Field(
+        None, description="Windows of each recording, in place of the recording as a whole."
+    )
 
 
 class Waveform(SignalFeature):
@@ -39,38 +81,89 @@ class Waveform(SignalFeature):
     kind: Literal["waveform"]
 
 
-class Spectrogram(SignalFeature):
+class FourierFeature(SignalFeature):
+    """What features by the short-time Fourier transform share."""
+
+    n_fft: PositiveInt = 1024
+    hop_length: PositiveInt = 512
+    win_length: PositiveInt | None = Field(None, description="Default: n_fft.")
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> "FourierFeature":
+        if self.win_length is not None and self.win_length > self.n_fft:
+            raise ValueError(f"win_length ({self.win_length}) must not exceed n_fft ({self.n_fft})")
+        return self
+
+
+class Spectrogram(FourierFeature):
     """Short-time Fourier transform: (channels, bins, frames)."""
 
     kind: Literal["spectrogram"]
-    n_fft: PositiveInt = 1024
-    hop_length: PositiveInt = 512
     scale: Scale = "db"
 
 
-class LogMel(SignalFeature):
-    """Mel spectrogram in dB, with librosa's (Slaney's) filters: (channels, n_mels, frames)."""
+class MelFeature(FourierFeature):
+    """What features on the mel scale share."""
 
-    kind: Literal["log_mel"]
-    n_fft: PositiveInt = 1024
-    hop_length: PositiveInt = 512
     n_mels: PositiveInt = 64
     fmin: NonNegativeFloat = 0.0
     fmax: PositiveFloat | None = Field(None, description="Default: half the sampling rate.")
+    mel: Literal["slaney", "htk", "kaldi"] = Field(
+        "slaney",
+        description=(
+            "Filters: Slaney's (librosa's default: equal area), HTK's mel formula with equal area, "
+            "or Kaldi's (triangles in mel, of equal height)."
+        ),
+    )
+    deltas: Literal[0, 1, 2] = Field(
+        0, description="Add first, or first and second, differences in time, as channels."
+    )
 
     @model_validator(mode="after")
-    def _edges(self) -> "LogMel":
+    def _edges(self) -> "MelFeature":
         if self.fmax is not None and self.fmin >= self.fmax:
             raise ValueError(f"fmin ({self.fmin:g} Hz) must lie below fmax ({self.fmax:g} Hz)")
         return self
 
 
+class LogMel(MelFeature):
+    """Logarithmic mel spectrogram: (channels, n_mels, frames)."""
+
+    kind: Literal["log_mel"]
+    log: Literal["db", "ln"] = Field(
+        "db", description="Decibels, down to 80 below the peak; or ln(mel + 1e-6)."
+    )
+
+
+class MFCC(MelFeature):
+    """Mel-frequency cepstral coefficients, as librosa's: (channels, n_mfcc, frames)."""
+
+    kind: Literal["mfcc"]
+    n_mels: PositiveInt = 128
+    n_mfcc: PositiveInt = 20
+
+    @model_validator(mode="after")
+    def _enough_mels(self) -> "MFCC":
+        if self.n_mfcc > self.n_mels:
+            raise ValueError(f"n_mfcc ({self.n_mfcc}) must not exceed n_mels ({self.n_mels})")
+        return self
+
+
+class Chroma(FourierFeature):
+    """Energy of each pitch class, from C: (channels, n_chroma, frames)."""
+
+    kind: Literal["chroma"]
+    n_fft: PositiveInt = 2048
+    n_chroma: PositiveInt = 12
+
+
 class FrequencyRange(Strict):
-    """Geometrically spaced frequencies."""
+    """A range of frequencies."""
 
     low: PositiveFloat = Field(description="Lowest frequency in Hz.")
     high: PositiveFloat = Field(description="Highest frequency in Hz.")
     count: int = Field(64, ge=2)
+    spacing: Literal["log", "linear"] = "log"
 
     @model_validator(mode="after")
     def _edges(self) -> "FrequencyRange":
@@ -84,9 +177,18 @@ class Scalogram(SignalFeature):
 
     kind: Literal["scalogram"]
     wavelet: str = Field("morl", description="A continuous wavelet of PyWavelets.")
-    frequencies: FrequencyRange
+    frequencies: FrequencyRange | Annotated[list[PositiveFloat], Field(min_length=1)] = Field(
+        description="A range, or a list in Hz, ascending."
+    )
     hop_length: PositiveInt = Field(1, description="Every hop_length-th sample is kept.")
     scale: Scale = "db"
+
+    @model_validator(mode="after")
+    def _ascend(self) -> "Scalogram":
+        wanted = self.frequencies
+        if isinstance(wanted, list) and sorted(set(wanted)) != wanted:
+            raise ValueError("frequencies must ascend, each once")
+        return self
 
 
 class AudioSetMel(SignalFeature):
@@ -95,14 +197,54 @@ class AudioSetMel(SignalFeature):
     kind: Literal["audioset_mel"]
 
 
-class Picture(Strict):
+class PANNsMel(SignalFeature):
+    """Front end of the PANNs, for 32 kHz audio: (channels, 64, frames)."""
+
+    kind: Literal["panns_mel"]
+
+
+class Picture(Computed):
     """The picture, values in [0, 1]: (channels, height, width)."""
 
     kind: Literal["picture"]
     modality: str = Field(description="Name of a modality of kind image.")
 
 
-class Embedding(Strict):
+class Film(Computed):
+    """The film's frames, values in [0, 1]: (channels, frames, height, width)."""
+
+    kind: Literal["film"]
+    modality: str = Field(description="Name of a modality of kind video.")
+
+
+class Rendered(Cached):
+    """A spectral image as a picture in [0, 1], lowest frequency at the bottom."""
+
+    kind: Literal["rendered"]
+    of: str = Field(description="Name of a feature that is a spectral image.")
+    range: Literal["item"] | tuple[float, float] = Field(
+        "item",
+        description="Values shown as darkest and brightest; `item`: each item's own extremes.",
+    )
+    colormap: str = Field("grey", description="grey, viridis, or another of matplotlib's names.")
+    height: PositiveInt = 224
+    width: PositiveInt = 224
+    layout: Literal["average", "stack", "rgb"] = Field(
+        "average",
+        description=(
+            "Several channels: their mean; one above the other; or two or three of them as the "
+            "picture's colours, without a colour map."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _range_ascends(self) -> "Rendered":
+        if isinstance(self.range, tuple) and self.range[0] >= self.range[1]:
+            raise ValueError("range: the darkest value must lie below the brightest")
+        return self
+
+
+class Embedding(Cached):
     """Pooled activations of a pretrained network over another feature: (features,)."""
 
     kind: Literal["embedding"]
@@ -111,7 +253,18 @@ class Embedding(Strict):
     weights: str = Field(description="Published name, or path of a weights file.")
 
 
-Computed = Waveform | Spectrogram | LogMel | Scalogram | AudioSetMel | Picture
-"""Features that are computed from recordings."""
+AnySignalFeature = (
+    Waveform | Spectrogram | LogMel | MFCC | Chroma | Scalogram | AudioSetMel | PANNsMel
+)
+"""Features that are made from signals."""
 
-AnyFeature = Annotated[Computed | Embedding, Field(discriminator="kind")]
+MadeFromRecordings = AnySignalFeature | Picture | Film
+"""Features that are made from recordings."""
+
+Derived = Rendered | Embedding
+"""Features that are made from another feature."""
+
+AnyFeature = Annotated[MadeFromRecordings | Derived, Field(discriminator="kind")]
+
+SPECTRAL = ("spectrogram", "log_mel", "mfcc", "chroma", "scalogram", "audioset_mel", "panns_mel")
+"""Kinds of features that are spectral images: (channels, bins, frames)."""

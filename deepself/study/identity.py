@@ -12,20 +12,22 @@ from typing import Any
 from deepself.errors import UserError
 from deepself.store.files import canonical_json, read_json
 from deepself.store.published import weights_digest
+from deepself.study.features import Embedding, Rendered
 from deepself.study.layout import Layout
+from deepself.study.limits import least_seconds, needs_one_length
 from deepself.study.models import ResNet18
 from deepself.study.schema import Study
 
 VERSIONS = {
     "demo": 1,
-    "check": 1,
-    "split": 1,
-    "extract": 1,
-    "train": 1,
-    "fuse": 1,
-    "score": 1,
-    "report": 1,
-    "track": 1,
+    "check": 2,
+    "split": 2,
+    "extract": 2,
+    "train": 2,
+    "fuse": 2,
+    "score": 2,
+    "report": 2,
+    "track": 2,
 }
 """Raised when a stage's code changes what it writes for the same input."""
 
@@ -37,7 +39,13 @@ def digest(value: Any) -> str:
 
 def check_slice(study: Study) -> dict[str, Any]:
     """What `check` depends on: which files are read, and what they must be."""
-    return {"version": VERSIONS["check"], "dataset": study.dataset.model_dump()}
+    names = study.dataset.modalities
+    return {
+        "version": VERSIONS["check"],
+        "dataset": study.dataset.model_dump(),
+        "seconds": {name: least_seconds(study, name) for name in names},
+        "one_length": [name for name in names if needs_one_length(study, name)],
+    }
 
 
 def split_slice(study: Study) -> dict[str, Any]:
@@ -51,27 +59,45 @@ def split_slice(study: Study) -> dict[str, Any]:
 
 
 def feature_slice(study: Study, name: str) -> dict[str, Any]:
-    """What a feature's content depends on, besides the recordings."""
+    """What a feature's items depend on, besides the recordings."""
     spec = study.features[name]
-    slice_: dict[str, Any] = {"version": VERSIONS["extract"], "feature": spec.model_dump()}
-    if spec.kind == "embedding":
+    dumped = spec.model_dump(mode="json", exclude={"shards"})
+    slice_: dict[str, Any] = {"version": VERSIONS["extract"], "feature": dumped}
+    if isinstance(spec, Rendered | Embedding):
         # Names within a study do not shape content: two studies may call one feature differently.
-        slice_["feature"] |= {"of": None, "weights": weights_digest(spec.network, spec.weights)}
+        slice_["feature"]["of"] = None
         slice_["of"] = feature_slice(study, spec.of)
+        if isinstance(spec, Embedding):
+            slice_["feature"]["weights"] = weights_digest(spec.network, spec.weights)
     else:
         modality = study.dataset.modalities[spec.modality]
         slice_["feature"]["modality"] = None
-        slice_["modality"] = modality.model_dump(exclude={"column"})
+        slice_["modality"] = modality.model_dump(mode="json", exclude={"column", "constant"})
     return slice_
 
 
 def feature_file(study: Study, layout: Layout, name: str) -> Path:
-    """Path of a feature's file; its name carries the digest of all that shapes its content.
+    """Path of a feature's file; its name carries digests of all that shapes its content.
 
-    The digests of the recordings come from `dataset.json`, which `split` writes.
+    The first is of how it is made, the second of the recordings: files that differ in the second
+    alone have items in common. The recordings' digests come from `dataset.json`, which `split`
+    writes.
     """
-    identity = digest(feature_specification(study, layout, name))
-    return layout.results / "features" / f"{study.features[name].kind}-{identity[:16]}.h5"
+    specification = feature_specification(study, layout, name)
+    made = digest(specification["slice"])[:12]
+    kind, recordings = study.features[name].kind, specification["recordings"][:12]
+    return layout.results / "features" / f"{kind}-{made}-{recordings}.h5"
+
+
+def shard_files(study: Study, layout: Layout, name: str) -> list[Path]:
+    """The files that a feature is made of; none if it is one file."""
+    shards = getattr(study.features[name], "shards", 1)
+    shards = min(shards, read_dataset(layout)["items"])  # a shard holds at least one recording
+    if shards == 1:
+        return []
+    whole = feature_file(study, layout, name)
+    folder = whole.parent / "shards" / whole.stem
+    return [folder / f"{number}-of-{shards}.h5" for number in range(1, shards + 1)]
 
 
 def feature_specification(study: Study, layout: Layout, name: str) -> dict[str, Any]:

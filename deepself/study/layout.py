@@ -24,6 +24,16 @@ class Layout:
         return self.folder / "inventory.csv"
 
     @property
+    def skipped(self) -> Path:
+        """Recordings that were left out, and why."""
+        return self.folder / "skipped.csv"
+
+    @property
+    def checked(self) -> Path:
+        """What `check` found in each file, kept so that it reads only what has changed."""
+        return self.folder / ".checked.csv"
+
+    @property
     def folds(self) -> Path:
         """Partition of each item in each fold."""
         return self.folder / "folds.csv"

@@ -124,11 +124,12 @@ class Model(Strict):
     feature: str = Field(description="Name of a feature of this study.")
     network: AnyNetwork | None = None
     classifier: LinearSVM | None = Field(None, description="In place of a network.")
-    normalise: Literal["none", "channel", "bin"] | None = Field(
+    normalise: Literal["none", "item", "channel", "bin"] | None = Field(
         None,
         description=(
-            "Mean 0 and deviation 1 by channel or by frequency bin, learnt on the training "
-            "partition; default: channel, but none where pretrained weights expect raw input."
+            "Mean 0 and deviation 1 of each item's channels, or by channel or frequency bin, "
+            "learnt on the training partition; default: channel, but none where pretrained "
+            "weights expect raw input."
         ),
     )
     training: Training = Training()

@@ -5,32 +5,47 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from deepself.store.published import PUBLISHED, published
+from deepself.study.dataset import AudioModality, SensorModality
 from deepself.study.explain import nearest
 from deepself.study.features import (
+    SPECTRAL,
+    AnySignalFeature,
     AudioSetMel,
     Embedding,
-    LogMel,
+    Film,
+    FrequencyRange,
+    MadeFromRecordings,
+    MelFeature,
+    PANNsMel,
     Picture,
+    Rendered,
     Scalogram,
     SignalFeature,
 )
+from deepself.study.limits import transform_samples
 from deepself.study.schema import Study
 
 Problem = tuple[str, str]  # key path, message
 
 NETWORK_INPUT = {
     "cnn1d": {"waveform"},
-    "cnn2d": {"spectrogram", "log_mel", "scalogram", "audioset_mel", "picture"},
-    "rnn": {"waveform", "spectrogram", "log_mel", "scalogram", "audioset_mel"},
-    "cnn_rnn": {"waveform", "spectrogram", "log_mel", "scalogram", "audioset_mel"},
-    "resnet18": {"spectrogram", "log_mel", "scalogram", "audioset_mel", "picture"},
+    "cnn2d": {*SPECTRAL, "picture", "rendered"},
+    "rnn": {"waveform", *SPECTRAL},
+    "cnn_rnn": {"waveform", *SPECTRAL},
+    "resnet18": {*SPECTRAL, "picture", "rendered"},
     "mn04_as": {"audioset_mel"},
 }
 """Feature kinds that each network reads; networks not named read any."""
 
-EMBEDDED = {"mn04_as": {"audioset_mel"}, "resnet18": {"picture"}}
+EMBEDDED = {"mn04_as": {"audioset_mel"}, "resnet18": {"picture", "rendered"}}
 """Feature kinds in the range that each network was trained on: an embedding is made once for all
 folds, so nothing learnt on a training partition can bring others to it."""
+
+COLORMAPS = ("grey", "viridis", "magma", "inferno", "plasma", "cividis", "jet")
+"""Colour maps that need no look at matplotlib's own list, whose import takes a second."""
+
+MADE_FROM = {Picture: "image", Film: "video"}
+"""Kind of the modality that each feature is made from; others are made from signals."""
 
 
 def problems(study: Study) -> Iterator[Problem]:
@@ -55,23 +70,64 @@ def _features(study: Study) -> Iterator[Problem]:
     for name, spec in study.features.items():
         path = f"features.{name}"
         if isinstance(spec, Embedding):
-            yield from _embedding(study, name, spec)
-            continue
-        modality = study.dataset.modalities.get(spec.modality)
-        if modality is None:
-            yield f"{path}.modality", unknown("modality", spec.modality, study.dataset.modalities)
-            continue
-        if isinstance(spec, Picture) != (modality.kind == "image"):
-            yield (
-                f"{path}.kind",
-                f"{spec.kind} cannot be made from {spec.modality}, of kind {modality.kind}",
-            )
-        elif isinstance(spec, SignalFeature) and modality.kind != "image":
-            yield from _band_edges(path, spec, modality.sample_rate)
+            yield from _embedding(study, path, spec)
+        elif isinstance(spec, Rendered):
+            yield from _rendered(study, path, spec)
+        else:
+            yield from _computed(study, path, spec)
 
 
-def _embedding(study: Study, name: str, spec: Embedding) -> Iterator[Problem]:
-    path = f"features.{name}"
+def _computed(study: Study, path: str, spec: MadeFromRecordings) -> Iterator[Problem]:
+    modality = study.dataset.modalities.get(spec.modality)
+    if modality is None:
+        yield f"{path}.modality", unknown("modality", spec.modality, study.dataset.modalities)
+        return
+    signal = modality.kind in ("audio", "sensor")
+    if MADE_FROM.get(type(spec), modality.kind if signal else "signal") != modality.kind:
+        yield (
+            f"{path}.kind",
+            f"{spec.kind} cannot be made from {spec.modality}, of kind {modality.kind}",
+        )
+    elif isinstance(spec, SignalFeature) and isinstance(modality, AudioModality | SensorModality):
+        yield from _band_edges(path, spec, modality.sample_rate)
+        yield from _lengths(path, spec, modality)
+
+
+def _lengths(
+    path: str, spec: AnySignalFeature, modality: AudioModality | SensorModality
+) -> Iterator[Problem]:
+    """A transform must find room in the length that signals are brought to."""
+    duration = None if modality.duration is None else modality.duration.seconds
+    if spec.window is not None and isinstance(duration, float) and spec.window.seconds > duration:
+        yield (
+            f"{path}.window.seconds",
+            f"{spec.window.seconds:g} s is more than {spec.modality}'s duration, {duration:g} s",
+        )
+    seconds = duration if spec.window is None else spec.window.seconds
+    least = transform_samples(spec)
+    if isinstance(seconds, float) and round(seconds * modality.sample_rate) < least:
+        yield (
+            path,
+            f"{spec.kind} needs at least {least} samples, and {seconds:g} s at "
+            f"{modality.sample_rate:g} Hz are {round(seconds * modality.sample_rate)}; "
+            "make the signal longer, or n_fft or hop_length smaller",
+        )
+
+
+def _rendered(study: Study, path: str, spec: Rendered) -> Iterator[Problem]:
+    source = study.features.get(spec.of)
+    if source is None:
+        yield f"{path}.of", unknown("feature", spec.of, study.features)
+    elif source.kind not in SPECTRAL:
+        yield f"{path}.of", f"{spec.of} is of kind {source.kind}, which is no spectral image"
+    if spec.colormap not in COLORMAPS:
+        from matplotlib import colormaps
+
+        if spec.colormap not in colormaps:
+            yield f"{path}.colormap", unknown("colour map", spec.colormap, ["grey", *colormaps])
+
+
+def _embedding(study: Study, path: str, spec: Embedding) -> Iterator[Problem]:
     source = study.features.get(spec.of)
     if source is None:
         yield f"{path}.of", unknown("feature", spec.of, study.features)
@@ -80,27 +136,32 @@ def _embedding(study: Study, name: str, spec: Embedding) -> Iterator[Problem]:
     yield from _weights(f"{path}.weights", spec.network, spec.weights)
 
 
-def _band_edges(path: str, spec: SignalFeature, sample_rate: float) -> Iterator[Problem]:
+def _band_edges(path: str, spec: AnySignalFeature, sample_rate: float) -> Iterator[Problem]:
     nyquist = sample_rate / 2
     edges: dict[str, float | None] = {}
     if spec.filter is not None:
         edges |= {"filter.low": spec.filter.low, "filter.high": spec.filter.high}
-    if isinstance(spec, LogMel):
+        edges |= {f"filter.notch.{i}": hertz for i, hertz in enumerate(spec.filter.notch)}
+    if isinstance(spec, MelFeature):
         edges |= {"fmin": spec.fmin, "fmax": spec.fmax}
     if isinstance(spec, Scalogram):
-        edges["frequencies.high"] = spec.frequencies.high
+        wanted = spec.frequencies
+        if isinstance(wanted, FrequencyRange):
+            edges["frequencies.high"] = wanted.high
+        else:
+            edges[f"frequencies.{len(wanted) - 1}"] = wanted[-1]
     for key, edge in edges.items():
-        strict = key.startswith("filter")  # a Butterworth edge must lie below, a mel edge may touch
+        strict = key.startswith("filter")  # a filter's edge must lie below, a mel edge may touch
         if edge is not None and (edge >= nyquist if strict else edge > nyquist):
             yield (
                 f"{path}.{key}",
                 f"{edge:g} Hz must lie below {nyquist:g} Hz, half the sampling rate of "
                 f"{spec.modality} ({sample_rate:g} Hz)",
             )
-    if isinstance(spec, AudioSetMel) and sample_rate != 32000:
+    if isinstance(spec, AudioSetMel | PANNsMel) and sample_rate != 32000:
         yield (
             f"{path}.modality",
-            f"audioset_mel needs a sample_rate of 32000, {spec.modality} has {sample_rate:g}",
+            f"{spec.kind} needs a sample_rate of 32000, {spec.modality} has {sample_rate:g}",
         )
 
 
@@ -111,7 +172,7 @@ def _models(study: Study) -> Iterator[Problem]:
         if feature is None:
             yield f"{path}.feature", unknown("feature", model.feature, study.features)
             continue
-        if model.normalise == "bin" and feature.kind in ("waveform", "picture", "embedding"):
+        if model.normalise == "bin" and feature.kind not in SPECTRAL:
             yield f"{path}.normalise", f"{model.feature} is a {feature.kind}, which has no bins"
         if model.network is None:
             continue
@@ -120,7 +181,7 @@ def _models(study: Study) -> Iterator[Problem]:
             yield f"{path}.feature", _wrong_input(NETWORK_INPUT, kind, model.feature, feature.kind)
         if model.weights is not None:
             yield from _weights(f"{path}.network.weights", kind, model.weights)
-            raw = kind == "mn04_as" or feature.kind == "picture"
+            raw = kind == "mn04_as" or feature.kind in ("picture", "rendered")
             if raw and model.normalise not in (None, "none"):
                 yield f"{path}.normalise", "must be none: the pretrained weights expect raw input"
 

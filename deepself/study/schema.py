@@ -7,14 +7,14 @@ from pydantic import Field, StringConstraints, field_validator
 from deepself.store.published import is_imagenet
 from deepself.study.base import Strict, unique
 from deepself.study.dataset import Dataset, Splits
-from deepself.study.features import AnyFeature
+from deepself.study.features import SPECTRAL, AnyFeature, Computed
 from deepself.study.models import Fusion, Model, ResNet18
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 """Names become folders and wildcards: letters, digits, `_` and `-`."""
 
 
-SHARED = {"features", "weights", "logs", "benchmarks", "mlartifacts"}
+SHARED = {"features", "weights", "logs", "benchmarks", "inspect", "mlartifacts"}
 """Folders of results/ that belong to no study."""
 
 
@@ -75,9 +75,9 @@ class Study(Strict):
 
     def _is_spectral_resnet(self, model: Model) -> bool:
         kind = self.features[model.feature].kind
-        return isinstance(model.network, ResNet18) and kind != "picture"
+        return isinstance(model.network, ResNet18) and kind in SPECTRAL
 
     def modality_of(self, feature: str) -> str:
         """Name of the modality that a feature is made from."""
         spec = self.features[feature]
-        return self.modality_of(spec.of) if spec.kind == "embedding" else spec.modality
+        return spec.modality if isinstance(spec, Computed) else self.modality_of(spec.of)

@@ -117,6 +117,7 @@ def _system(
                 ("uar_low", "uar_low"),
                 ("uar_high", "uar_high"),
                 ("accuracy_mean", "accuracy"),
+                ("window_uar_mean", "window_uar"),
             ):
                 if row[column]:
                     metrics.append((f"{row['partition']}_{metric}", float(row[column]), 0))
@@ -148,7 +149,7 @@ def _run(study: Study, result: Result) -> Entry:
         file = Path(record["feature"]["file"])
         tags |= {
             "deepself.feature": record["feature"]["name"],
-            "deepself.feature_digest": file.stem.rsplit("-", 1)[-1],
+            "deepself.feature_digest": file.stem.split("-", 1)[-1],
             "deepself.device": str(record["device"]),
             "deepself.machine": str(record["machine"]),
         }

@@ -39,7 +39,8 @@ def run_classifier(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an unconverged fit shows in its dev UAR
             svm.fit(vectors["train"], parts["train"].targets)
-        score = uar(parts["dev"].targets, svm.predict(vectors["dev"]), classes)
+        found = parts["dev"].by_recording(softmax(_scores(svm, vectors["dev"], classes)))
+        score = uar(parts["dev"].labels, found.argmax(axis=1), classes)
         history.append((complexity, score, time.perf_counter() - start))
         if score > best_uar:
             best_uar, best = score, svm

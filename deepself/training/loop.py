@@ -14,6 +14,7 @@ from tqdm import tqdm
 from deepself.errors import UserError
 from deepself.evaluation.metrics import uar
 from deepself.study.models import Training
+from deepself.training.data import Part
 
 HISTORY = ("epoch", "train_loss", "train_uar", "dev_loss", "dev_uar", "lr", "seconds")
 """Columns of a network's history."""
@@ -21,10 +22,35 @@ HISTORY = ("epoch", "train_loss", "train_uar", "dev_loss", "dev_uar", "lr", "sec
 
 @dataclass(frozen=True)
 class Tensors:
-    """One partition on its device: items (items, *shape) and class indices (items,)."""
+    """One partition on its device.
+
+    Attributes
+    ----------
+    items, targets
+        Rows (rows, *shape), and the index of each one's class (rows,).
+    lengths
+        True lengths of the rows; None where all are full.
+    windows
+        The partition, where its rows are windows of recordings, else None.
+    """
 
     items: Tensor
     targets: Tensor
+    lengths: Tensor | None = None
+    windows: Part | None = None
+
+    def batch(self, rows: Tensor | slice) -> tuple[Tensor, ...]:
+        """What a network is given of some rows: their items, and their true lengths if any."""
+        if self.lengths is None:
+            return (self.items[rows],)
+        return self.items[rows], self.lengths[rows]
+
+    def uar(self, logits: Tensor, classes: int) -> float:
+        """UAR over recordings: windows' probabilities are averaged first."""
+        if self.windows is None:
+            return uar(to_numpy(self.targets), to_numpy(logits.argmax(1)), classes)
+        means = self.windows.by_recording(to_numpy(logits.double().softmax(1)))
+        return uar(self.windows.labels, means.argmax(1), classes)
 
 
 @dataclass(frozen=True)
@@ -81,12 +107,12 @@ def train_network(
             )
         except ValueError as error:  # batch normalisation over a single value
             raise UserError(f"training.batch_size is {settings.batch_size}: {error}") from None
-        logits = predict(network, dev.items, settings.batch_size)
+        logits = predict(network, dev, settings.batch_size)
         dev_loss = float(cross_entropy(logits, dev.targets))
         for part, loss in (("training", train_loss), ("dev", dev_loss)):
             if not math.isfinite(loss):
                 raise UserError(f"epoch {epoch}: the {part} loss is {loss}; lower training.lr")
-        dev_uar = uar(to_numpy(dev.targets), to_numpy(logits.argmax(1)), classes)
+        dev_uar = dev.uar(logits, classes)
         if (dev_uar, -dev_loss) > (best[0], -best[1]):
             best, best_epoch = (dev_uar, dev_loss), epoch
             best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -112,7 +138,7 @@ def train_epoch(
     total = torch.zeros((), device=train.targets.device)
     predicted = torch.empty_like(train.targets)
     for batch in batches(shuffled, batch_size):
-        logits = network(train.items[batch])
+        logits = network(*train.batch(batch))
         loss = cross_entropy(logits, train.targets[batch], weights)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -124,10 +150,11 @@ def train_epoch(
 
 
 @torch.no_grad()
-def predict(network: nn.Module, items: Tensor, batch_size: int) -> Tensor:
-    """Logits (items, classes) of a network in evaluation mode."""
+def predict(network: nn.Module, part: Tensors, batch_size: int) -> Tensor:
+    """Logits (rows, classes) of a network in evaluation mode."""
     network.eval()
-    return torch.cat([network(batch) for batch in items.split(batch_size)])
+    starts = range(0, len(part.targets), batch_size)
+    return torch.cat([network(*part.batch(slice(s, s + batch_size))) for s in starts])
 
 
 def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:

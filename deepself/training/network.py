@@ -71,11 +71,15 @@ def make_network(
 
 
 def _to_device(part: Part, device: str) -> Tensors:
+    lengths = None if part.lengths is None else torch.from_numpy(part.lengths).to(device)
     return Tensors(
-        torch.from_numpy(part.items).to(device), torch.from_numpy(part.targets).to(device)
+        torch.from_numpy(part.items).to(device),
+        torch.from_numpy(part.targets).to(device),
+        lengths,
+        None if part.starts is None else part,
     )
 
 
 def _probabilities(network: nn.Module, part: Tensors, batch_size: int) -> np.ndarray:
     """Softmax, once, in float64."""
-    return to_numpy(predict(network, part.items, batch_size).double().softmax(1))
+    return to_numpy(predict(network, part, batch_size).double().softmax(1))

@@ -13,7 +13,7 @@ class Outcome:
     Attributes
     ----------
     probabilities
-        Of dev and test: float64, shape (items, classes).
+        Of dev and test: float64, shape (rows, classes); a row a recording, or a window.
     best
         What was chosen on dev: an epoch, or a complexity.
     columns, history

@@ -60,9 +60,9 @@ def train(study: Study, layout: Layout, run: Run, threads: int, device: str) -> 
     model, classes = study.models[run.model], read_dataset(layout)["classes"]
     feature = feature_file(study, layout, model.feature)
     parts = load_fold(feature, layout.folds, run.fold, classes)
-    normaliser = Normaliser.fit(parts["train"].items, study.normalisation(run.model))
+    normaliser = Normaliser.fit(parts["train"], study.normalisation(run.model))
     for part in parts.values():
-        normaliser.apply(part.items)
+        normaliser.apply(part)
     shape = parts["train"].items.shape[1:]
     loaded = time.perf_counter()
     try:
@@ -133,11 +133,11 @@ def _fit(
 
 
 def _scores(part: Part, outcome: Outcome, name: str) -> dict[str, float]:
-    probabilities = outcome.probabilities[name]
+    probabilities = part.by_recording(outcome.probabilities[name])
     predicted = probabilities.argmax(axis=1)
     return {
-        "uar": uar(part.targets, predicted, probabilities.shape[1]),
-        "accuracy": accuracy(part.targets, predicted),
+        "uar": uar(part.labels, predicted, probabilities.shape[1]),
+        "accuracy": accuracy(part.labels, predicted),
     }
 
 
@@ -156,12 +156,16 @@ def _write(
 
 
 def _predictions(parts: dict[str, Part], classes: list[str], outcome: Outcome) -> Predictions:
-    names = ("dev", "test")
+    held = {name: parts[name] for name in ("dev", "test")}
     label = np.array(classes, dtype=object)
+    windowed = all(part.starts is not None for part in held.values())
     return Predictions(
-        partition=np.repeat(np.array(names, dtype=object), [len(parts[n].ids) for n in names]),
-        ids=np.concatenate([np.array(parts[n].ids, dtype=object) for n in names]),
-        labels=np.concatenate([label[parts[n].targets] for n in names]),
+        partition=np.concatenate(
+            [np.full(len(part.targets), name, dtype=object) for name, part in held.items()]
+        ),
+        ids=np.concatenate([np.array(p.ids, dtype=object)[p.recordings] for p in held.values()]),
+        labels=np.concatenate([label[part.targets] for part in held.values()]),
         classes=tuple(classes),
-        probabilities=np.concatenate([outcome.probabilities[n] for n in names]),
+        probabilities=np.concatenate([outcome.probabilities[name] for name in held]),
+        starts=np.concatenate([p.starts for p in held.values()]) if windowed else None,
     )

@@ -111,7 +111,7 @@ def split(tmp_path, monkeypatch):
         manifest.write_text(edit(manifest.read_text()))
         study = load(make_study_file(tmp_path, **changes))
         layout = Layout(study.name, tmp_path / "results")
-        take_inventory(study.dataset, layout.inventory, 1)
+        take_inventory(study, layout, 1)
         return split_study(study, layout), layout
 
     return run

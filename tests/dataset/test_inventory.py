@@ -7,7 +7,7 @@ import soundfile
 from deepself.dataset.inventory import take_inventory
 from deepself.errors import UserError
 from deepself.store.files import read_table
-from deepself.study import load
+from deepself.study import Layout, load
 from tests.tiny import RATE, make_study
 
 
@@ -17,8 +17,10 @@ def take(tmp_path, monkeypatch):
     file = make_study(tmp_path)
 
     def run(*overrides, workers=2):
-        take_inventory(load(file, overrides).dataset, tmp_path / "inventory.csv", workers)
-        return read_table(tmp_path / "inventory.csv")
+        layout = Layout("tiny", tmp_path / "results")
+        run.found = take_inventory(load(file, overrides), layout, workers)
+        run.skipped = read_table(layout.skipped)
+        return read_table(layout.inventory)
 
     return run
 
@@ -57,8 +59,8 @@ DAMAGES = [
     ("low-1.wav", lambda p: p.write_bytes(b""), "recordings/files/low-1.wav: is empty"),
     ("low-1.wav", not_finite, "holds 1 values that are not finite"),
     ("low-1.csv", lambda p: p.write_text("1,2\n3,x\n"), "line 2 is not numeric: '3,x'"),
-    ("low-1.csv", lambda p: p.write_text("1,2\n3\n"), "line 2 has 1 values, the first 2"),
-    ("low-1.csv", lambda p: p.write_text("1\n" * 40), "has 1 channels, most have 2"),
+    ("low-1.csv", lambda p: p.write_text("1,2\n3,4\n5\n"), "line 3 has 1 values, the first 2"),
+    ("low-1.csv", lambda p: p.write_text("1\n2\n" * 20), "has 1 channels, most have 2"),
 ]
 
 
@@ -68,7 +70,7 @@ def test_damaged_recording_is_named(take, files, tmp_path, name, damage, message
     with pytest.raises(UserError) as error:
         take()
     assert message in str(error.value)
-    assert not (tmp_path / "inventory.csv").exists()
+    assert not (tmp_path / "results/tiny/inventory.csv").exists()
 
 
 def test_all_problems_are_listed_at_once(take, files):
@@ -82,10 +84,84 @@ def test_all_problems_are_listed_at_once(take, files):
 
 
 def test_lengths_that_differ_ask_for_a_duration(take, files):
-    soundfile.write(files / "low-1.wav", np.zeros(300), RATE)
+    soundfile.write(files / "low-1.wav", np.linspace(0, 0.5, 300), RATE)
     with pytest.raises(UserError, match=r"audio: recordings last 0\.15 s \(row 9\) to 0\.25 s \("):
         take()
     assert take("dataset.modalities.audio.duration={seconds: 0.2}")
+    windows = [
+        f"features.{name}.window={{seconds: 0.1, overlap: 0.5}}" for name in ("wave", "log_mel")
+    ]
+    assert take(*windows)
+    with pytest.raises(UserError, match=r"set dataset\.modalities\.audio\.duration, or windows"):
+        take(windows[0])
+
+
+def test_only_what_has_changed_is_read_again(take, files):
+    first = take()
+    assert take.found.read == 36
+    assert take() == first
+    assert take.found.read == 0
+    soundfile.write(files / "low-1.wav", np.random.default_rng().normal(size=500) / 9, RATE)
+    again = take()
+    assert take.found.read == 1
+    assert [a["id"] for a, b in zip(first, again, strict=True) if a != b] == ["low-1"]
+
+
+def test_what_was_fine_is_not_read_again_after_a_problem(take, files):
+    corrupt(files / "low-1.wav")
+    with pytest.raises(UserError):
+        take()
+    soundfile.write(files / "low-1.wav", np.random.default_rng().normal(size=500) / 9, RATE)
+    take()
+    assert take.found.read == 1
+
+
+def test_other_settings_read_again(take):
+    take()
+    take("dataset.modalities.sensor.channels=[0]")
+    assert take.found.read == 18
+
+
+def test_what_cannot_be_used_can_be_left_out(take, files):
+    corrupt(files / "low-1.wav")
+    (files / "high-3.csv").unlink()
+    rows = take("dataset.on_error=skip")
+    assert len(rows) == 32
+    assert not [r for r in rows if r["id"] in ("low-1", "high-3")]
+    assert [(r["id"], r["modality"], r["row"]) for r in take.skipped] == [
+        ("low-1", "audio", "9"),
+        ("high-3", "sensor", "5"),
+    ]
+    assert take.skipped[1]["reason"] == "no such file"
+
+
+def test_if_nothing_is_left_it_stops(take, files):
+    for file in files.glob("*.wav"):
+        corrupt(file)
+    with pytest.raises(UserError, match="18 problems in 36 recordings"):
+        take("dataset.on_error=skip")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("window={seconds: 0.3}", "lasts 0.25 s; features.wave needs at least 0.3 s"),
+        (
+            "filter={low: 50, high: 900, order: 100}",
+            "lasts 0.25 s; features.wave needs at least 0.302 s",
+        ),
+    ],
+)
+def test_recordings_too_short_for_a_feature_are_named(take, settings, message):
+    with pytest.raises(UserError) as error:
+        take(f"features.wave.{settings}")
+    assert f"row 2 (high-0): recordings/files/high-0.wav: {message}" in str(error.value)
+
+
+def test_equal_files_are_noticed(take, files):
+    (files / "low-2.wav").write_bytes((files / "low-1.wav").read_bytes())
+    take()
+    assert take.found.repeated == ["audio: low-1, low-2 are the same file"]
 
 
 @pytest.mark.parametrize(("seconds", "word"), [(0.2, "longer"), (0.3, "shorter")])

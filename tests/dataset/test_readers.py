@@ -1,159 +1,162 @@
-"""Each kind of file, written by its format's own writer, is read as it was meant."""
+"""What holds for every format: choice by suffix, of channels, and of packages; companions."""
 
-import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-from PIL import Image
 
-from deepself.dataset.readers import ReadError, read_audio, read_image, read_sensor
+from deepself.dataset.readers import Decoded, ReadError, companions, read
+from deepself.dataset.readers.decoding import decoding
+from deepself.study.dataset import AudioModality, SensorModality, VideoModality
+
+NAMED = b"Fp1,Fp2,Cz\n1,2,3\n4,5,6\n"
+
+
+def sensor(**settings):
+    return SensorModality(kind="sensor", sample_rate=100, **settings)
+
+
+def read_named(channels):
+    return read(sensor(channels=channels), Path("a.csv"), NAMED)
+
+
+def test_unknown_formats_list_the_known():
+    with pytest.raises(ReadError, match=r"unknown sensor format '\.xyz'; known: \.txt, \.csv"):
+        read(sensor(), Path("a.xyz"), b"1")
+    film = VideoModality(kind="video", frame_rate=1, height=2, width=2)
+    with pytest.raises(ReadError, match=r"unknown video format '\.xyz'; known: \.mp4, \.avi"):
+        read(film, Path("a.xyz"), b"1")
+
+
+def test_a_suffix_counts_in_any_case():
+    assert read(sensor(), Path("Z001.TXT"), b"12\n-4\n7\n").values.tolist() == [[12, -4, 7]]
+
+
+def test_nothing_is_refused_whatever_the_format():
+    with pytest.raises(ReadError, match="is empty"):
+        read(sensor(), Path("a.csv"), b"")
+
+
+def test_channels_by_name_and_by_index_come_in_the_order_asked_for():
+    assert read_named(["Cz", "Fp1"]).values.tolist() == [[3, 6], [1, 4]]
+    assert read_named(["Cz", "Fp1"]).names == ("Cz", "Fp1")
+    assert read_named([2, "Fp1"]).names == ("Cz", "Fp1")
+    assert read_named("keep").names == ("Fp1", "Fp2", "Cz")
 
 
 @pytest.mark.parametrize(
-    ("form", "subtype", "tolerance"),
+    ("channels", "message"),
     [
-        ("WAV", "PCM_U8", 0.01),
-        ("WAV", "PCM_16", 1e-4),
-        ("WAV", "PCM_24", 1e-6),
-        ("WAV", "FLOAT", 0),
-        ("FLAC", "PCM_16", 1e-4),
-        ("OGG", "VORBIS", 0.1),
+        (["fp2"], r"has no channel 'fp2', did you mean 'Fp2'\? \(has Fp1, Fp2, Cz\)"),
+        (["xyz"], r"has no channel 'xyz' \(has Fp1, Fp2, Cz\)"),
+        ([0, 3], r"has no channel 3 \(has Fp1, Fp2, Cz\)"),
     ],
 )
-def test_sound(form, subtype, tolerance):
-    time = np.arange(4000) / 8000
-    stereo = np.stack([np.sin(2 * np.pi * 440 * time), 0.3 * np.cos(2 * np.pi * 300 * time)])
-    content = io.BytesIO()
-    soundfile.write(content, 0.5 * stereo.T, 8000, format=form, subtype=subtype)
-    signal, rate = read_audio(Path("x"), content.getvalue())
-    assert rate == 8000
-    assert signal.dtype == np.float32
-    assert signal.shape == (2, 4000)
-    np.testing.assert_allclose(signal, 0.5 * stereo, atol=tolerance + 1e-7)
-
-
-@pytest.mark.parametrize(
-    ("form", "subtype"), [("WAV", "PCM_16"), ("OGG", "VORBIS"), ("FLAC", None)]
-)
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_sound_that_is_cut_off_is_refused(form, subtype, share):
-    content = io.BytesIO()
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 20000)
-    soundfile.write(content, noise, 8000, format=form, subtype=subtype)
-    cut = content.getvalue()[: int(share * len(content.getvalue()))]
-    with pytest.raises(ReadError, match="cut off|decoded"):
-        read_audio(Path("x"), cut)
-
-
-TABLE = np.array([[1.5, -2], [3, 4e-3], [5, 6]])
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("a.csv", "1.5,-2\n3,4e-3\n5,6\n"),
-        ("a.csv", "left,right\n1.5,-2\n3,4e-3\n5,6\n"),
-        ("a.tsv", "1.5\t-2\n3\t4e-3\n5\t6"),
-        ("a.txt", "  1.5   -2\r\n3 4e-3\r\n\r\n5 6\r\n"),
-        ("a.asc", "1.5;-2\n3;4e-3\n5;6\n"),
-    ],
-)
-def test_delimited_text(name, text):
-    np.testing.assert_allclose(read_sensor(Path(name), text.encode()), TABLE.T)
-
-
-def test_one_value_a_line_is_one_channel():
-    assert read_sensor(Path("Z001.TXT"), b"12\n-4\n7\n").tolist() == [[12, -4, 7]]
-
-
-def test_npy():
-    content = io.BytesIO()
-    np.save(content, TABLE)
-    np.testing.assert_allclose(read_sensor(Path("a.npy"), content.getvalue()), TABLE.T)
-
-
-def test_npy_with_objects_is_not_unpickled():
-    content = io.BytesIO()
-    np.save(content, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ReadError, match="cannot be read as NPY"):
-        read_sensor(Path("a.npy"), content.getvalue())
-
-
-def test_unknown_sensor_format_lists_the_known():
-    with pytest.raises(ReadError, match=r"unknown sensor format; known: \.txt"):
-        read_sensor(Path("a.xyz"), b"1")
-
-
-def picture_bytes(picture, **settings):
-    content = io.BytesIO()
-    picture.save(content, **settings)
-    return content.getvalue()
-
-
-@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "JPEG", "WEBP"])
-def test_picture(form):
-    values = np.tile(np.linspace(0, 255, 16).astype(np.uint8), (8, 1))
-    content = picture_bytes(Image.fromarray(values), format=form)
-    grey = read_image(Path("x"), content, "grey")
-    assert grey.shape == (1, 8, 16)
-    np.testing.assert_allclose(grey[0], values / 255, atol=0.03)
-    assert read_image(Path("x"), content, "rgb").shape == (3, 8, 16)
-
-
-def test_picture_is_turned_upright():
-    values = np.zeros((4, 6), np.uint8)
-    values[0] = 255  # a bright edge at the top of the sensor
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise
-    content = picture_bytes(Image.fromarray(values), format="PNG", exif=exif)
-    upright = read_image(Path("x"), content, "grey")[0]
-    assert upright.shape == (6, 4)
-    assert upright[:, -1].min() == 1
-
-
-@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9])
-def test_truncated_picture_is_refused(cut):
-    random = np.random.default_rng(0).integers(0, 255, (32, 32), dtype=np.uint8)
-    content = picture_bytes(Image.fromarray(random), format="PNG")
-    with pytest.raises(ReadError):
-        read_image(Path("x"), content[: int(cut * len(content))], "grey")
-
-
-def test_sixteen_bit_pictures_keep_their_range():
-    values = np.array([[0, 300, 30000, 65535]], np.uint16)
-    content = picture_bytes(Image.fromarray(values), format="PNG")
-    np.testing.assert_allclose(
-        read_image(Path("x"), content, "grey")[0], values / 65535, atol=0.003
-    )
-
-
-def test_pictures_of_unknown_range_are_refused():
-    content = picture_bytes(Image.fromarray(np.zeros((2, 2), np.float32)), format="TIFF")
-    with pytest.raises(ReadError, match="mode F, whose range is unknown"):
-        read_image(Path("x"), content, "grey")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("1,5;2,5\n3,5;4,5\n", "line 2 is not numeric: '3,5;4,5'"),  # decimal commas
-        ("1,2,3\n,5,6\n", "line 2 is not numeric"),
-        ("1,,3\n", "is not numeric|holds no|empty"),
-        ("", "is empty"),
-    ],
-)
-def test_text_is_never_read_as_other_columns_than_it_has(text, message):
+def test_a_channel_that_is_not_there_is_named_beside_those_that_are(channels, message):
     with pytest.raises(ReadError, match=message):
-        table = read_sensor(Path("a.csv"), text.encode())
-        if table.size == 0:
-            raise ReadError("holds no samples")
+        read_named(channels)
 
 
-@pytest.mark.parametrize("array", [np.array(["a"]), np.array([1j])])
-def test_npy_of_other_than_real_numbers_is_refused(array):
-    content = io.BytesIO()
-    np.save(content, array)
-    with pytest.raises(ReadError, match="does not hold one array of real numbers"):
-        read_sensor(Path("a.npy"), content.getvalue())
+def test_channels_without_names_have_indices_only():
+    with pytest.raises(ReadError, match="'Fp1': its channels have no names; give indices"):
+        read(sensor(channels=["Fp1"]), Path("a.csv"), b"1,2\n3,4\n")
+    with pytest.raises(ReadError, match=r"has no channel 2 \(has 0 to 1\)"):
+        read(sensor(channels=[2]), Path("a.csv"), b"1,2\n3,4\n")
+    with pytest.raises(ReadError, match=r"has no channel 2 \(has only 0\)"):
+        read(sensor(channels=[2]), Path("a.csv"), b"1\n3\n")
+
+
+def test_a_name_that_stands_twice_is_chosen_by_index():
+    with pytest.raises(ReadError, match="has 2 channels 'a'; choose one by its index: 0, 2"):
+        read(sensor(channels=["a"]), Path("a.csv"), b"a,b,a\n1,2,3\n")
+
+
+def test_a_message_lists_no_more_names_than_one_reads():
+    header = ",".join(f"c{i}" for i in range(200))
+    content = f"{header}\n{','.join('1' * 200)}\n".encode()
+    with pytest.raises(ReadError, match="c23, and 176 more"):
+        read(sensor(channels=["x"]), Path("a.csv"), content)
+
+
+@pytest.mark.parametrize(
+    ("module", "modality", "name", "line"),
+    [
+        ("pyedflib", sensor(), "a.edf", 'needs pyedflib: pip install "deepself[eeg]"'),
+        ("wfdb", sensor(), "a.hea", 'needs wfdb: pip install "deepself[eeg]"'),
+        (
+            "av",
+            VideoModality(kind="video", frame_rate=1, height=2, width=2),
+            "a.mp4",
+            'needs PyAV: pip install "deepself[video]"',
+        ),
+        (
+            "av",
+            AudioModality(kind="audio", sample_rate=100),
+            "a.m4a",
+            'needs PyAV: pip install "deepself[video]"',
+        ),
+    ],
+)
+def test_a_package_that_is_missing_is_named_with_its_command(
+    monkeypatch, module, modality, name, line
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ReadError) as error:
+        read(modality, Path(name), b"1")
+    assert str(error.value) == line
+
+
+def test_readers_are_imported_without_the_decoders():
+    heavy = ("scipy", "h5py", "av", "soundfile", "pyarrow", "wfdb", "pyedflib", "PIL")
+    code = (
+        "import sys, deepself.dataset.recordings; "
+        f"sys.exit(', '.join(m for m in {heavy!r} if m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).stderr == b"\n"
+
+
+def test_only_wfdb_has_companions(tmp_path):
+    (tmp_path / "a.csv").write_text("1\n")
+    (tmp_path / "a.dat").write_text("1\n")
+    assert companions(tmp_path / "a.csv") == []
+
+
+def test_a_companion_is_a_file_beside_the_header(tmp_path):
+    header = tmp_path / "a.hea"
+    header.write_text("# c\na 3 250 10\na.dat 16\na.dat 16\nb.dat 16\n")
+    (tmp_path / "a.dat").write_bytes(b"1")
+    assert companions(header) == [tmp_path / "a.dat"]
+    assert companions(tmp_path / "absent.hea") == []
+    header.write_text("a 1 250 10\n../a.dat 16\n")
+    assert companions(header) == []
+
+
+def test_companions_of_segments_are_companions_of_the_record(tmp_path):
+    (tmp_path / "r.hea").write_text("r/3 1 250 30\nr_1 10\n~ 10\nr_2 10\n")
+    for name in ("r_1", "r_2"):
+        (tmp_path / f"{name}.hea").write_text(f"{name} 1 250 10\n{name}.dat 16\n")
+        (tmp_path / f"{name}.dat").write_bytes(b"1")
+    found = [path.name for path in companions(tmp_path / "r.hea")]
+    assert found == ["r_1.hea", "r_1.dat", "r_2.hea", "r_2.dat"]
+
+
+def test_decoded_has_neither_rate_nor_names_by_default():
+    assert (Decoded(np.zeros(1)).sample_rate, Decoded(np.zeros(1)).names) == (None, ())
+
+
+def test_what_decoders_write_by_themselves_is_not_seen(capfd):
+    import os
+    import warnings
+
+    with decoding("x", chatter=True), decoding("x", chatter=True):
+        os.write(2, b"heard")
+        warnings.warn("heard", stacklevel=1)
+    os.write(2, b"seen")
+    assert capfd.readouterr().err == "seen"
+
+
+def test_an_error_without_words_is_called_by_its_kind():
+    with pytest.raises(ReadError, match="cannot be decoded as x: KeyError"), decoding("x"):
+        raise KeyError

@@ -3,7 +3,6 @@
 import re
 import shutil
 
-import numpy as np
 import pytest
 
 from deepself.cli import main
@@ -12,16 +11,9 @@ from deepself.report.ranking import indistinct, ranking
 from deepself.report.render import render
 from deepself.store.files import read_table, write_table
 from deepself.study import load
+from tests.report.browsing import Visit
 from tests.synthetic import HOSTILE, Plan, build, finish
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 COMMAND = "snakemake --cores 2 && echo '<b>done</b>'"
 
 
@@ -31,40 +23,6 @@ def tree(tmp_path_factory):
     tree = finish(build(tmp_path_factory.mktemp("report"), plan))
     render(tree.study, tree.layout, command=COMMAND)
     return tree
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on this machine: the report is not driven")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-class Visit:
-    """A page that keeps what went wrong on it."""
-
-    def __init__(self, browser, path, **settings):
-        self.page = browser.new_page(**settings)
-        self.problems, self.requests = [], []
-        self.page.on("console", lambda m: self.problems.append(m.text) if m.type != "log" else None)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("dialog", lambda dialog: (self.problems.append("dialog"), dialog.dismiss()))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
-
-    def see_all(self):
-        """Scroll to each figure, as all are drawn only when they are looked at."""
-        for place in self.page.query_selector_all("[data-figure]"):
-            place.scroll_into_view_if_needed()
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('[data-figure]')]"
-            ".every((e) => e.querySelector('.main-svg'))"
-        )
 
 
 @pytest.fixture(scope="module")
@@ -354,24 +312,3 @@ def test_verb_names_the_file(tmp_path, monkeypatch, capsys):
     assert main(["report", str(tree.path), "--command", "make again"]) == 0
     assert capsys.readouterr().out.startswith("results/made_up/report.html: ")
     assert "make again" in tree.layout.report.read_text()
-
-
-def test_examples_of_long_and_many_channelled_features(tmp_path):
-    from deepself.report.examples import BUDGET, examples
-    from deepself.store.features import FeatureWriter
-
-    rng = np.random.default_rng(0)
-    for kind, shape, rate, hertz in (
-        ("waveform", (14, 100_003), 250.0, None),
-        ("spectrogram", (2, 513, 1501), 43.0, np.linspace(0, 4000, 513)),
-    ):
-        path = tmp_path / f"{kind}.h5"
-        with FeatureWriter(path, ["a", "b"], {}, {}, frequencies=hertz, frame_rate=rate) as file:
-            file.append(rng.normal(size=(2, *shape)).astype(np.float32))
-        found = examples("f", kind, str(path), [("b", "x"), ("missing", "y")], features=1)
-        assert [e.item for e in found.items] == ["b"]
-        assert "channels" in found.note
-        (example,) = found.items
-        for trace in example.figure["data"]:
-            values = trace.get("y") if kind == "waveform" else trace["z"]["bdata"]
-            assert len(values) < (1200 if kind == "waveform" else 6 * BUDGET)

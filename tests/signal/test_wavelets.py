@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepself.signal import _kernels, scalogram, wavelet_frequencies, wavelets
+from tests.signal.draws import RATES, SEEDS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)
@@ -19,7 +20,6 @@ with warnings.catch_warnings():
     ]
 WITH_PARAMETERS = ["cmor1.5-1.0", "cmor0.7-2.3", "shan1.5-1.0", "shan0.5-1.2", "fbsp1-1.5-1.0"]
 WAVELETS = [*PLAIN, *WITH_PARAMETERS, "fbsp3-0.8-1.1"]
-RATES = st.floats(100.0, 96_000.0)
 
 
 def noise(seed, *shape):
@@ -45,7 +45,7 @@ def assert_rows_close(image, expected):
 
 @pytest.mark.parametrize("wavelet", WAVELETS)
 @settings(deadline=None, max_examples=2)
-@given(st.integers(0, 2**32 - 1), st.integers(2, 400), RATES)
+@given(SEEDS, st.integers(2, 400), RATES)
 def test_every_wavelet_equals_pywt(wavelet, seed, samples, rate):
     signal = noise(seed, 2, samples)
     frequencies = wavelet_frequencies(0.01 * rate, 0.45 * rate, 6)
@@ -56,7 +56,7 @@ def test_every_wavelet_equals_pywt(wavelet, seed, samples, rate):
 
 @settings(deadline=None, max_examples=25)
 @given(
-    st.integers(0, 2**32 - 1),
+    SEEDS,
     st.integers(1, 8),
     st.integers(1, 1501),
     RATES,
@@ -79,17 +79,55 @@ def test_hops_and_shapes_equal_pywt(seed, channels, samples, rate, hop, wavelet,
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 8), st.integers(1, 5), st.integers(1, 30))
-def test_pieces_make_no_difference(seed, items, rows, hop):
+@given(
+    SEEDS,
+    st.integers(2, 900),
+    RATES,
+    st.lists(st.floats(0.005, 0.45), min_size=1, max_size=6, unique=True),
+    st.sampled_from(["morl", "cmor1.5-1.0", "gaus2", "cgau5"]),
+)
+def test_any_ascending_frequencies_equal_pywt(seed, samples, rate, shares, wavelet):
+    frequencies = [share * rate for share in sorted(shares)]
+    signal = noise(seed, 2, samples)
+    image = scalogram(torch.from_numpy(signal), rate, wavelet=wavelet, frequencies=frequencies)
+    assert_rows_close(image.numpy(), reference(signal, rate, wavelet, frequencies))
+
+
+@settings(deadline=None, max_examples=20)
+@given(SEEDS, st.integers(0, 40), st.integers(1, 60), st.sampled_from(WAVELETS))
+def test_shortest_signals_have_an_image_or_are_refused(seed, samples, hop, wavelet):
+    signal = torch.from_numpy(noise(seed, 3, 2, samples))
+    options = {"wavelet": wavelet, "frequencies": [1.0, 30.0], "hop_length": hop}
+    if samples == 0:
+        with pytest.raises(ValueError, match="has 0 samples"):
+            scalogram(signal, 100.0, **options)
+        return
+    image = scalogram(signal, 100.0, **options)
+    assert image.shape == (3, 2, 2, -(-samples // hop))
+    assert image.isfinite().all()
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    SEEDS,
+    st.integers(1, 8),
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.integers(1, 30),
+    st.sampled_from(["morl", "cmor1.5-1.0"]),
+    st.sampled_from(["magnitude", "power", "db"]),
+)
+def test_pieces_make_no_difference(seed, items, rows, at_once, hop, wavelet, scale):
     """Room for one row of one item at a time, as a long recording would leave it."""
     signal = torch.from_numpy(noise(seed, items, 501))
     options = {"frequencies": [3.0, 9.0, 11.0, 20.0, 31.0], "hop_length": hop}
-    at_once = scalogram(signal, 100.0, **options)
+    options |= {"wavelet": wavelet, "scale": scale}
+    whole = scalogram(signal, 100.0, **options)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wavelets, "_BLOCK_BYTES", rows * 9000)
-        patch.setattr(wavelets, "_WORKING_BYTES", items * 9000)
+        patch.setattr(wavelets, "_WORKING_BYTES", at_once * 9000)
         in_pieces = scalogram(signal, 100.0, **options)
-    torch.testing.assert_close(in_pieces, at_once, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(in_pieces, whole, rtol=1e-4, atol=1e-4)
 
 
 def test_scales_follow_from_the_magnitude_item_by_item():
@@ -114,7 +152,11 @@ def test_row_zero_is_the_lowest_frequency(wavelet):
         assert 0.75 < strongest / tone < 1.25
 
 
-def test_frequencies_are_geometric():
+def test_frequencies_are_the_same_distance_or_the_same_factor_apart():
+    linear = wavelet_frequencies(2.0, 50.0, 9, "linear")
+    np.testing.assert_allclose(linear, np.arange(2.0, 51.0, 6.0))
+    with pytest.raises(ValueError, match="'mel' is not one of log, linear"):
+        wavelet_frequencies(2.0, 50.0, 9, "mel")
     frequencies = wavelet_frequencies(2.0, 50.0, 9)
     assert frequencies[0] == 2.0
     assert frequencies[-1] == 50.0

@@ -12,7 +12,9 @@ def part(count, classes, spread, seed):
     random = np.random.default_rng(seed)
     targets = np.arange(count) % classes
     items = np.eye(classes)[targets] * 3 + spread * random.standard_normal((count, classes))
-    return Part([f"{seed}-{i}" for i in range(count)], items.astype(np.float32), targets)
+    return Part(
+        [f"{seed}-{i}" for i in range(count)], items.astype(np.float32), targets, np.arange(count)
+    )
 
 
 def run(classes=3, spread=1.0, dev=None, **settings):
@@ -46,7 +48,8 @@ def test_complexity_is_the_best_on_dev_and_the_simplest_of_equals():
 def test_choice_does_not_look_at_test():
     parts, first = run()
     shuffled = np.random.default_rng(0).permutation(parts["test"].targets)
-    parts["test"] = Part(parts["test"].ids, parts["test"].items, shuffled)
+    test = parts["test"]
+    parts["test"] = Part(test.ids, test.items, shuffled, test.recordings)
     again = run_classifier(LinearSVM(type="linear_svm"), parts, 3, Normaliser(), seed=0)
     assert again.best == first.best
     np.testing.assert_array_equal(again.probabilities["test"], first.probabilities["test"])

@@ -16,11 +16,12 @@ rule demo:
 
 
 rule check:
-    """Read every recording once, and list every problem before anything is trained."""
+    """Read every recording that has changed, and list every problem before anything is trained."""
     input:
         manifest=graph.manifest,
     output:
         inventory=graph.layout.inventory,
+        skipped=graph.layout.skipped,
     log:
         graph.layout.folder / "logs/check.log",
     conda:
@@ -38,6 +39,7 @@ checkpoint split:
     input:
         manifest=graph.manifest,
         inventory=graph.layout.inventory,
+        skipped=graph.layout.skipped,
     output:
         folds=graph.layout.folds,
         dataset=graph.layout.dataset,

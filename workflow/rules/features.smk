@@ -11,12 +11,35 @@ rule fetch:
         "deepself fetch {wildcards.file} --output {output} > {log} 2>&1"
 
 
+rule extract_shard:
+    """Make one file of a feature that several jobs make."""
+    input:
+        inventory_of_feature,
+    output:
+        # Not removed before the job starts: another study's workflow may just have made it.
+        update("results/features/shards/{feature}/{shard}.h5"),
+    log:
+        "results/logs/extract/{feature}/{shard}.log",
+    benchmark:
+        "results/benchmarks/extract/{feature}/{shard}.tsv"
+    conda:
+        "../../envs/conda.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        study=graph.study_file,
+    shell:
+        "deepself extract {params.study} --output {output} --threads {threads} > {log} 2>&1"
+
+
 rule extract:
-    """Make one feature of all recordings. Its name says all that shapes it: it is never stale."""
+    """Make one feature of all recordings, or join its shards. Its name says all that shapes it: it is never stale."""
     input:
         inputs_of_feature,
     output:
-        "results/features/{feature}.h5",
+        update("results/features/{feature}.h5"),
     log:
         "results/logs/extract/{feature}.log",
     benchmark:

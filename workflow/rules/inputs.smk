@@ -12,8 +12,14 @@ def weights_of_model(wildcards):
     return graph.weights(wildcards.model)
 
 
+def inventory_of_feature(wildcards):
+    """Nothing: its name says all that shapes it. But its name is known only after the split."""
+    checkpoints.split.get()
+    return []
+
+
 def inputs_of_feature(wildcards):
-    """What an embedding is made from. Its name says all else that shapes a feature file."""
+    """Shards, or what it is made from. Its name says all else that shapes a feature file."""
     checkpoints.split.get()
     return graph.feature_inputs(f"results/features/{wildcards.feature}.h5")
 

@@ -1,0 +1,124 @@
+"""Banks of mel filters: Slaney's and HTK's of equal area, Kaldi's of equal height."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+MEL_SCALES = ("slaney", "htk", "kaldi")
+
+
+def mel_frequencies(n_mels: int, fmin: float, fmax: float, mel: str = "slaney") -> np.ndarray:
+    """Return the centre of each mel filter in Hz.
+
+    The outermost filters end at ``fmin`` and ``fmax``, so their centres lie inside.
+
+    Parameters
+    ----------
+    n_mels : int
+        Number of filters.
+    fmin, fmax : float
+        In Hz.
+    mel : {"slaney", "htk", "kaldi"}
+        The scale on which the centres are equally spaced. HTK's and Kaldi's differ by a constant
+        factor, and so in nothing that shows here.
+
+    Returns
+    -------
+    ndarray, shape (n_mels,)
+
+    Raises
+    ------
+    ValueError
+        If ``n_mels`` is below 1, not ``0 <= fmin < fmax``, or the scale is unknown.
+    """
+    check_mel(n_mels, fmin, fmax, mel)
+    if mel == "kaldi":
+        centres = np.linspace(kaldi_mel(fmin), kaldi_mel(fmax), n_mels + 2)[1:-1]
+        return 700.0 * np.expm1(centres / 1127.0)
+    import librosa
+
+    return librosa.mel_frequencies(n_mels=n_mels + 2, fmin=fmin, fmax=fmax, htk=mel == "htk")[1:-1]
+
+
+def check_mel(n_mels: int, fmin: float, fmax: float, mel: str) -> None:
+    """Refuse filters that cannot be made, with a `ValueError`."""
+    if mel not in MEL_SCALES:
+        raise ValueError(f"mel {mel!r} is not one of {', '.join(MEL_SCALES)}")
+    if n_mels < 1:
+        raise ValueError(f"n_mels is {n_mels}; it must be at least 1")
+    if not 0 <= fmin < fmax:
+        raise ValueError(f"fmin ({fmin:g} Hz) must lie between 0 and fmax ({fmax:g} Hz)")
+
+
+@lru_cache(maxsize=16)
+def mel_filters(
+    sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float, mel: str
+) -> Tensor:
+    """Return a bank of filters, none of them empty.
+
+    Returns
+    -------
+    Tensor, shape (n_mels, n_fft // 2 + 1)
+        float32.
+
+    Raises
+    ------
+    ValueError
+        If a filter is so narrow that it contains no Fourier bin.
+    """
+    if mel == "kaldi":
+        filters = kaldi_filters(sample_rate, n_fft, n_mels, fmin, fmax)
+    else:
+        filters = _equal_area(sample_rate, n_fft, n_mels, fmin, fmax, htk=mel == "htk")
+    empty = int((filters.amax(dim=1) <= 0).sum())
+    if empty:
+        raise ValueError(
+            f"{empty} of {n_mels} mel filters from {fmin:g} to {fmax:g} Hz contain no Fourier bin "
+            f"(bins are {sample_rate / n_fft:g} Hz apart): reduce n_mels or raise n_fft ({n_fft})"
+        )
+    return filters
+
+
+def kaldi_filters(sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float) -> Tensor:
+    """Return Kaldi's mel filters, shape ``(n_mels, n_fft // 2 + 1)``; narrow ones may be empty.
+
+    Unlike Slaney's, the triangles are straight in mel rather than in Hz, and all have height 1.
+    As in Kaldi, the bin at half the sampling rate, which an even ``n_fft`` has, is left out.
+    """
+    edges = torch.linspace(
+        kaldi_mel(fmin), kaldi_mel(fmax), n_mels + 2, dtype=torch.float64
+    ).unsqueeze(1)
+    hertz = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * (sample_rate / n_fft)
+    mels = 1127.0 * torch.log1p(hertz / 700.0)
+    rising = (mels - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - mels) / (edges[2:] - edges[1:-1])
+    filters = torch.minimum(rising, falling).clamp_min(0.0).float()
+    if n_fft % 2 == 0:
+        filters[:, -1] = 0.0
+    return filters
+
+
+def kaldi_mel(hertz: float) -> float:
+    """Convert Hz to mel by Kaldi's formula."""
+    return 1127.0 * math.log1p(hertz / 700.0)
+
+
+def _equal_area(
+    sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float, htk: bool
+) -> Tensor:
+    import warnings
+
+    import librosa
+
+    with warnings.catch_warnings():
+        # Empty filters are refused by the caller, with the numbers to change.
+        warnings.simplefilter("ignore", UserWarning)
+        filters = librosa.filters.mel(
+            sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk
+        )
+    return torch.from_numpy(filters)
