@@ -1,6 +1,6 @@
 """Pydantic's errors in the study's words: the key's path, what is expected, the nearest name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -10,28 +10,58 @@ from deepself.study.schema import Study
 Path = list[str | int]
 
 
-def explain(raw: Any, problem: Mapping[str, Any]) -> str:
-    """One line for one of pydantic's errors about the content `raw` of a study."""
+KIND_OF_VALUE = ("_type", "literal_error", "_parsing", "_from_float")
+"""Endings of pydantic's errors about what sort of value was given."""
+
+
+def explain(raw: Any, problems: Iterable[Mapping[str, Any]]) -> list[str]:
+    """One line for each mistake in the content `raw` of a study, from pydantic's errors.
+
+    A value that may be of several sorts gives an error for each sort. What is said of a part of
+    the value, or of a value of the right sort, speaks of the sort that was meant.
+    """
+    found: dict[str, list[str]] = {}
+    sorts: dict[str, list[str]] = {}
+    for problem in problems:
+        path, message = _explain_one(raw, problem)
+        about_sort = problem["type"].endswith(KIND_OF_VALUE)
+        (sorts if about_sort else found).setdefault(path, []).append(message)
+    for path, messages in sorts.items():
+        deeper = any(other.startswith(f"{path}.") for other in (*found, *sorts))
+        if not deeper and path not in found:
+            first, *others = dict.fromkeys(messages)
+            first, _, given = first.partition(", not ")
+            also = [m.removeprefix("input should be ").partition(", not ")[0] for m in others]
+            line = ", or ".join([first, *also])
+            found[path] = [f"{line}, not {given}" if given else line]
+    return [f"{path}: {message}" for path, messages in found.items() for message in messages]
+
+
+def _explain_one(raw: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
+    """Key path and message of one of pydantic's errors."""
     path = _key_path(raw, problem["loc"], problem["type"] in ("missing", "extra_forbidden"))
     name = ".".join(map(str, path)) or "study"
     match problem["type"]:
         case "extra_forbidden":
-            return f"{name}: unknown key{nearest(str(path[-1]), _keys(raw, path[:-1]))}"
+            return name, f"unknown key{nearest(str(path[-1]), _keys(raw, path[:-1]))}"
         case "missing":
-            return f"{name}: missing; add it"
+            return name, "missing; add it"
         case "union_tag_invalid":
             key = problem["ctx"]["discriminator"].strip("'")
             known = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
             given = problem["ctx"]["tag"]
-            return f"{name}.{key}: unknown {key} {given!r}{nearest(given, known)}"
+            return f"{name}.{key}", f"unknown {key} {given!r}{nearest(given, known)}"
         case "union_tag_not_found":
-            return f"{name}.{problem['ctx']['discriminator'].strip(chr(39))}: missing; add it"
+            return f"{name}.{problem['ctx']['discriminator'].strip(chr(39))}", "missing; add it"
         case "string_pattern_mismatch":
-            return f"{name}: use letters, digits, _ and - only"
-    message = problem["msg"].removeprefix("Value error, ")
+            return name, "use letters, digits, _ and - only"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            message = "input should be a mapping of keys to values"
+        case _:
+            message = problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
     shown = "" if isinstance(given, dict | list) else f", not {given!r}"
-    return f"{name}: {message[0].lower()}{message[1:]}{shown}"
+    return name, f"{message[0].lower()}{message[1:]}{shown}"
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -82,7 +82,7 @@ def parse(raw: Mapping[str, Any], source: str) -> Study:
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        lines = [explain(raw, problem) for problem in error.errors()]
+        lines = explain(raw, error.errors())
         raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
     broken = [f"{source}: {path}: {message}" for path, message in problems(study)]
     if broken:

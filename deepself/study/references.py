@@ -1,6 +1,7 @@
 """What typed sections alone cannot see: names that point elsewhere, and limits set elsewhere."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
@@ -91,6 +92,8 @@ def _computed(study: Study, path: str, spec: MadeFromRecordings) -> Iterator[Pro
     elif isinstance(spec, SignalFeature) and isinstance(modality, AudioModality | SensorModality):
         yield from _band_edges(path, spec, modality.sample_rate)
         yield from _lengths(path, spec, modality)
+    if isinstance(spec, Scalogram):
+        yield from _wavelet(f"{path}.wavelet", spec.wavelet)
 
 
 def _lengths(
@@ -112,6 +115,18 @@ def _lengths(
             f"{modality.sample_rate:g} Hz are {round(seconds * modality.sample_rate)}; "
             "make the signal longer, or n_fft or hop_length smaller",
         )
+
+
+def _wavelet(path: str, name: str) -> Iterator[Problem]:
+    import pywt
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # PyWavelets warns of a family without its parameters
+            pywt.ContinuousWavelet(name)
+    except (ValueError, FutureWarning):
+        examples = [w for w in ("cmor1.5-1.0", "shan1.5-1.0", "fbsp1-1.5-1.0") if name in w]
+        yield path, unknown("wavelet", name, examples or pywt.wavelist(kind="continuous"))
 
 
 def _rendered(study: Study, path: str, spec: Rendered) -> Iterator[Problem]:

@@ -19,6 +19,26 @@ def predictions(classes=("id", "p_x", "<script>")):
     )
 
 
+def test_windows_are_averaged_to_their_recordings(tmp_path):
+    written = Predictions(
+        np.array(["dev", "test", "test", "test"], dtype=object),
+        np.array(["a", "b", "c", "b"], dtype=object),
+        np.array(["x", "y", "x", "y"], dtype=object),
+        ("x", "y"),
+        np.array([[0.9, 0.1], [0.6, 0.4], [0.5, 0.5], [0.1, 0.9]]),
+        np.array([0, 0, 0, 0.125]),
+    )
+    write_predictions(tmp_path / "p.csv", written)
+    read = read_predictions(tmp_path / "p.csv")
+    assert read.part("test").starts.tolist() == [0, 0, 0.125]
+    means = read.recordings()
+    assert means.ids.tolist() == ["a", "b", "c"]
+    assert means.labels.tolist() == ["x", "y", "x"]
+    np.testing.assert_allclose(means.probabilities, [[0.9, 0.1], [0.35, 0.65], [0.5, 0.5]])
+    assert means.starts is None
+    assert means.recordings() is means
+
+
 def test_round_trip(tmp_path):
     written = predictions()
     write_predictions(tmp_path / "p.csv", written)

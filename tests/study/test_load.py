@@ -63,6 +63,60 @@ MISTAKES = [
     ("dataset.root", "--set dataset.root: write key.path=value"),
     ("name.x=1", "--set name.x=1: name is a value"),
 ]
+SCALOGRAM = "features.trace={kind: scalogram, modality: sensor, "
+RENDERED = "features.shown={kind: rendered, of: "
+MISTAKES += [
+    (
+        "dataset.modalities.sensor.channels=Fp1",
+        "dataset.modalities.sensor.channels: input should be 'mix', 'average' or 'keep', or a "
+        "valid list, not 'Fp1'",
+    ),
+    ("dataset.modalities.sensor.channels=[]", "dataset.modalities.sensor.channels: name at least"),
+    (
+        "dataset.modalities.sensor.channels=[-1]",
+        "dataset.modalities.sensor.channels.0: input should be greater than or equal to 0, not -1",
+    ),
+    (
+        "dataset.modalities.audio.duration={seconds: long}",
+        "dataset.modalities.audio.duration.seconds: input should be a valid number, ",
+    ),
+    (
+        SCALOGRAM + "frequencies: 5}",
+        "features.trace.frequencies: input should be a mapping of keys to values, or a valid list",
+    ),
+    (SCALOGRAM + "frequencies: {low: 5}}", "features.trace.frequencies.high: missing; add it"),
+    (SCALOGRAM + "frequencies: [5, 2]}", "features.trace: frequencies must ascend, each once"),
+    (SCALOGRAM + "frequencies: [5, 200]}", "features.trace.frequencies.1: 200 Hz must lie below"),
+    (
+        SCALOGRAM + "wavelet: mor, frequencies: [5]}",
+        "features.trace.wavelet: unknown wavelet 'mor', did you mean morl?",
+    ),
+    (
+        SCALOGRAM + "wavelet: cmor, frequencies: [5]}",
+        "features.trace.wavelet: unknown wavelet 'cmor', did you mean cmor1.5-1.0?",
+    ),
+    ("features.wave.window=4", "features.wave.window: input should be a mapping of keys to val"),
+    ("features.wave.window={seconds: 4, overlap: 1}", "features.wave.window.overlap: input sho"),
+    ("features.wave.filter={notch: [5000]}", "features.wave.filter.notch.0: 5000 Hz must lie be"),
+    ("features.wave.filter={stop: true, low: 5}", "features.wave.filter: stop needs both low an"),
+    ("features.wave.filter={}", "features.wave.filter: give low, high or both, or notch, in Hz"),
+    (
+        "features.log_mel.window={seconds: 0.001}",
+        "features.log_mel: log_mel needs at least 128 samples, and 0.001 s at 2000 Hz are 2",
+    ),
+    (RENDERED + "wave}", "features.shown.of: wave is of kind waveform, which is no spectral im"),
+    (RENDERED + "nix}", "features.shown.of: unknown feature 'nix'; known: wave, log_mel, trace"),
+    (
+        RENDERED + "log_mel, colormap: virdis}",
+        "features.shown.colormap: unknown colour map 'virdis', did you mean viridis?",
+    ),
+    (RENDERED + "log_mel, range: [0, -1]}", "features.shown: range: the darkest value must lie"),
+    ("features.trace={kind: film, modality: sensor}", "features.trace.kind: film cannot be made"),
+    (
+        "features.trace={kind: panns_mel, modality: sensor}",
+        "features.trace.modality: panns_mel needs a sample_rate of 32000, sensor has 200",
+    ),
+]
 
 
 @pytest.fixture
@@ -74,8 +128,10 @@ def study_file(tmp_path):
 def test_mistake_names_its_key(study_file, override, message):
     with pytest.raises(UserError) as error:
         load(study_file, [override])
-    first = str(error.value).splitlines()[0].removeprefix(f"{study_file}: ")
-    assert first.startswith(message)
+    first, *others = str(error.value).splitlines()
+    assert first.removeprefix(f"{study_file}: ").startswith(message)
+    # One line a mistake; but a model whose feature is broken may say so too.
+    assert all(": models." in line for line in others)
 
 
 def test_tiny_study_is_valid(study_file):

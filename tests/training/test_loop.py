@@ -8,6 +8,7 @@ from torch import nn
 from deepself.errors import UserError
 from deepself.study.models import Training
 from deepself.training import loop
+from deepself.training.data import Part
 from deepself.training.loop import Tensors, batches, class_weights, train_network
 
 
@@ -146,3 +147,33 @@ def test_class_weights_equal_scikit_learns_in_the_order_of_the_classes():
 def test_class_without_items_weighs_nothing():
     weights = class_weights(torch.tensor([0, 0, 2]), 3)
     np.testing.assert_allclose(weights, [0.75, 0, 1.5])
+
+
+def test_epochs_are_chosen_by_the_means_of_windows():
+    windows = Part(
+        ids=["a", "b"],
+        items=np.array([[2.0], [-1.0], [-3.0], [1.0]], np.float32),
+        targets=np.array([1, 1, 0, 0]),
+        recordings=np.array([0, 0, 1, 1]),
+        starts=np.array([0.0, 1, 0, 1]),
+    )
+    tensors = Tensors(torch.from_numpy(windows.items), torch.from_numpy(windows.targets))
+    logits = torch.cat([-tensors.items, tensors.items], dim=1)
+    assert tensors.uar(logits, 2) == 0.5  # of four windows, two are wrong
+    by_recording = Tensors(tensors.items, tensors.targets, windows=windows)
+    assert by_recording.uar(logits, 2) == 1.0
+
+
+def test_networks_are_told_true_lengths():
+    seen = []
+
+    class Network(nn.Linear):
+        def forward(self, items, lengths):
+            seen.append((items.squeeze(1).tolist(), lengths.tolist()))
+            return super().forward(items)
+
+    lengths = torch.arange(6) + 1
+    data = Tensors(lengths[:, None].float(), torch.arange(6) % 2, lengths)
+    train(Training(epochs=1, batch_size=2), network=Network(1, 2), train_on=data, dev=data)
+    assert len(seen) == 6
+    assert all(items == told for items, told in seen)
