@@ -125,8 +125,9 @@ def _wavelet(path: str, name: str) -> Iterator[Problem]:
             warnings.simplefilter("error")  # PyWavelets warns of a family without its parameters
             pywt.ContinuousWavelet(name)
     except (ValueError, FutureWarning):
-        examples = [w for w in ("cmor1.5-1.0", "shan1.5-1.0", "fbsp1-1.5-1.0") if name in w]
-        yield path, unknown("wavelet", name, examples or pywt.wavelist(kind="continuous"))
+        examples = ("cmor1.5-1.0", "shan1.5-1.0", "fbsp1-1.5-1.0")
+        families = [wavelet for wavelet in examples if wavelet.startswith(name)]
+        yield path, unknown("wavelet", name, families or pywt.wavelist(kind="continuous"))
 
 
 def _rendered(study: Study, path: str, spec: Rendered) -> Iterator[Problem]:
