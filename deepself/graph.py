@@ -114,7 +114,12 @@ class Graph:
             if feature_file(self.study, self.layout, name) != Path(path):
                 continue
             if isinstance(spec, Computed):
-                return shard_files(self.study, self.layout, name)
+                # Another number of shards makes nothing anew: a feature that stands keeps its own.
+                if not Path(path).exists():
+                    return shard_files(self.study, self.layout, name)
+                from deepself.store.features import shards_of  # it brings NumPy
+
+                return shards_of(path)
             inputs = [feature_file(self.study, self.layout, spec.of)]
             if isinstance(spec, Embedding):
                 inputs.append(weights_file(self.layout.results, spec.network, spec.weights))

@@ -1,14 +1,14 @@
 """What `check` has found in files before, so that it reads only what is new or has changed."""
 
-import hashlib
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from deepself.dataset.readers import companions
 from deepself.errors import UserError
-from deepself.store.files import canonical_json, read_table, write_table
+from deepself.store.files import read_table, write_table
 from deepself.study.dataset import AnyModality
+from deepself.study.identity import VERSIONS, digest
 
 
 class Checked(AbstractContextManager):
@@ -27,7 +27,7 @@ class Checked(AbstractContextManager):
 
     def __init__(self, path: Path, columns: tuple[str, ...]):
         self._path = path
-        self._columns = ("settings", "bytes_now", "changed", *columns)
+        self._columns = ("settings", "state", *columns)
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
         self._changed = False
         try:
@@ -39,18 +39,15 @@ class Checked(AbstractContextManager):
 
     def find(self, modality: AnyModality, path: Path) -> dict[str, Any] | None:
         """Facts of a file that has not changed since; None if it must be read."""
-        settings = _settings(modality)
-        row = self._rows.get((settings, str(path)))
-        if row is None or _state(path) != (row["bytes_now"], row["changed"]):
+        row = self._rows.get((_settings(modality), str(path)))
+        if row is None or state_of(path) != row["state"]:
             return None
-        return {name: row[name] for name in self._columns[3:]}
+        return {name: row[name] for name in self._columns[2:]}
 
-    def add(self, modality: AnyModality, path: Path, facts: dict[str, Any]) -> None:
-        """Keep the facts of a file that was read."""
-        size, changed = _state(path)
+    def add(self, modality: AnyModality, path: Path, facts: dict[str, Any], state: str) -> None:
+        """Keep the facts of a file, with its state before it was read."""
         settings = _settings(modality)
-        state = {"settings": settings, "bytes_now": size, "changed": changed}
-        self._rows[settings, str(path)] = {**state, **facts}
+        self._rows[settings, str(path)] = {"settings": settings, "state": state, **facts}
         self._changed = True
 
     def __exit__(self, *_: object) -> None:
@@ -62,13 +59,14 @@ class Checked(AbstractContextManager):
 def _settings(modality: AnyModality) -> str:
     """Digest of all that shapes how a file is read."""
     chosen = modality.model_dump(mode="json", exclude={"column", "duration", "resampling"})
-    return hashlib.sha256(canonical_json(chosen).encode()).hexdigest()[:12]
+    chosen["version"] = VERSIONS["check"]
+    return digest(chosen)[:12]
 
 
-def _state(path: Path) -> tuple[str, str]:
+def state_of(path: Path) -> str:
+    """Size and time of change of a file, and of those that belong to it."""
     try:
         states = [file.stat() for file in (path, *companions(path))]
     except OSError:
-        return "", ""
-    size = sum(state.st_size for state in states)
-    return str(size), str(max(state.st_mtime_ns for state in states))
+        return "missing"
+    return " ".join(f"{state.st_size}:{state.st_mtime_ns}" for state in states)

@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from deepself.dataset.checked import Checked
+from deepself.dataset.checked import Checked, state_of
 from deepself.dataset.manifest import Item, read_manifest
 from deepself.dataset.readers import ReadError
 from deepself.dataset.recordings import read_recording
@@ -132,25 +133,49 @@ def _read_all(recordings: list[_Recording], checked: Path, workers: int) -> int:
             if not recording.facts:
                 unread.append(recording)
         tasks = [(r.modality, r.path) for r in unread]
-        for recording, (facts, problem) in zip(unread, _inspect_all(tasks, workers), strict=True):
+        # Before they are read: a file that is still being written is read again next time.
+        states = [state_of(path) for _, path in tasks]
+        found = _inspect_all(tasks, workers)
+        for recording, state, (facts, problem) in zip(unread, states, found, strict=True):
             recording.facts, recording.problem = facts, problem
             if facts:
-                known.add(recording.modality, recording.path, facts)
+                known.add(recording.modality, recording.path, facts, state)
     return len(unread)
 
 
 def _inspect_all(
     tasks: list[tuple[AnyModality, Path]], workers: int
 ) -> Iterator[tuple[dict[str, str], str]]:
-    if not tasks:
-        return
-    # Forked workers start in milliseconds; nothing here has started a thread before.
-    pool = ProcessPoolExecutor(workers, get_context("fork"), _end_with_parent, (os.getpid(),))
-    with pool:
-        results = pool.map(_inspect, tasks, chunksize=16)
-        yield from tqdm(
-            results, total=len(tasks), desc="check", unit="file", disable=not sys.stderr.isatty()
-        )
+    hidden = not tasks or not sys.stderr.isatty()
+    bar = tqdm(total=len(tasks), desc="check", unit="file", disable=hidden)
+    done = 0
+    with bar:
+        try:
+            for found in _pooled(tasks, workers):
+                yield found
+                done += 1
+                bar.update()
+        except BrokenProcessPool:  # a worker died: its files are read one by one, to name the one
+            for task in tasks[done:]:
+                yield _inspect_alone(task)
+                bar.update()
+
+
+def _pooled(
+    tasks: list[tuple[AnyModality, Path]], workers: int
+) -> Iterator[tuple[dict[str, str], str]]:
+    if tasks:
+        # Forked workers start in milliseconds; nothing here has started a thread before.
+        pool = ProcessPoolExecutor(workers, get_context("fork"), _end_with_parent, (os.getpid(),))
+        with pool:
+            yield from pool.map(_inspect, tasks, chunksize=16)
+
+
+def _inspect_alone(task: tuple[AnyModality, Path]) -> tuple[dict[str, str], str]:
+    try:
+        return next(_pooled([task], 1))
+    except BrokenProcessPool:
+        return {}, "ends its decoder: it is damaged, or takes more memory than there is"
 
 
 def _end_with_parent(parent: int) -> None:

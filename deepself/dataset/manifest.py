@@ -127,12 +127,22 @@ def fingerprint(dataset: Dataset) -> str:
     for name, modality in dataset.modalities.items():
         for row in rows:
             path = root / (row.get(modality.column or name) or "")
-            try:
-                state = path.stat()
-                digest.update(f"{path}\t{state.st_size}\t{state.st_mtime_ns}\n".encode())
-            except OSError:
-                digest.update(f"{path}\tmissing\n".encode())
+            for file in (path, *_companions(path)):
+                try:
+                    state = file.stat()
+                    digest.update(f"{file}\t{state.st_size}\t{state.st_mtime_ns}\n".encode())
+                except OSError:
+                    digest.update(f"{file}\tmissing\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _companions(path: Path) -> list[Path]:
+    if path.suffix.lower() != ".hea":
+        return []
+    # Not above: the readers bring NumPy, and this is asked at each parse of the workflow.
+    from deepself.dataset.readers import companions
+
+    return companions(path)
 
 
 def _require_columns(

@@ -4,6 +4,7 @@ No recording shares a transform with another, so its items are the same bits whi
 are made beside it: a feature to which a recording was added equals one made anew.
 """
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ PIECES = 64
 """Windows transformed at once: enough for the FFTs, little memory."""
 
 
-class Computation:
+class Computation(AbstractContextManager):
     """How one feature is computed.
 
     Parameters
@@ -59,10 +60,10 @@ class Computation:
         prepared = prepare(
             self._modality, self._spec, path, self._checksums[recording], self.samples
         )
-        if not prepared.pieces:
+        if not len(prepared.pieces):
             raise UserError(f"{path}: is shorter than a window of features.{self._name}")
         try:
-            items = self._transformed(np.stack(prepared.pieces))
+            items = self._transformed(prepared.pieces)
         except ValueError as error:
             raise UserError(f"features.{self._name}: {path}: {error}") from None
         lengths = None
@@ -71,11 +72,17 @@ class Computation:
         starts = None if prepared.starts is None else np.array(prepared.starts)
         return Batch(items, [len(items)], starts, lengths)
 
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held open."""
+
     def _transformed(self, pieces: np.ndarray) -> np.ndarray:
         if not isinstance(self._spec, SignalFeature):
             return pieces
-        parts = torch.from_numpy(pieces).split(PIECES)
-        return torch.cat([transform(self._spec, part, self._rate) for part in parts]).numpy()
+        made = []
+        for start in range(0, len(pieces), PIECES):  # windows overlap in memory until here
+            part = torch.from_numpy(np.ascontiguousarray(pieces[start : start + PIECES]))
+            made.append(transform(self._spec, part, self._rate))
+        return torch.cat(made).numpy()
 
     def _filled(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fill up with zeros what has its true length, which networks are told."""

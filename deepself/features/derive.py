@@ -1,5 +1,6 @@
 """Features that are made from another feature: pictures of spectral images, and embeddings."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ ROWS = 16
 """Windows of a recording read and made at once."""
 
 
-class Derivation:
+class Derivation(AbstractContextManager):
     """How one feature is made from another.
 
     Parameters
@@ -37,14 +38,16 @@ class Derivation:
     ----------
     axes
         None: neither a picture nor an embedding has rows of frequencies or a time axis.
+    samples
+        Length to which the source's recordings were brought, which shapes what is made of them.
     """
 
     axes = Axes()
-    samples = None
 
     def __init__(self, name: str, spec: Derived, source: Path, results: Path):
         self._name, self._spec = name, spec
         self._source = FeatureFile(source)
+        self.samples: int | None = self._source.specification["samples"]
         self._network = None
         if isinstance(spec, Embedding):
             self._network = _network(spec, self._source.shape, results)
@@ -59,6 +62,9 @@ class Derivation:
             raise UserError(f"features.{self._name}: {recording}: {error}") from None
         starts = self._source.starts
         return Batch(items, [len(items)], None if starts is None else starts[rows])
+
+    def __exit__(self, *_: object) -> None:
+        self._source.close()
 
     def _read(self, rows: np.ndarray) -> list[torch.Tensor]:
         """Items by their true lengths: what a fill would add is no part of them."""

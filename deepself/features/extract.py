@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from deepself.dataset.manifest import recordings_digest
 from deepself.errors import UserError
 from deepself.features.compute import Computation
 from deepself.features.derive import Derivation
@@ -19,7 +20,7 @@ from deepself.features.earlier import Earlier
 from deepself.features.memory import keep_freed_memory
 from deepself.store.feature_writer import Batch, FeatureWriter, Header
 from deepself.store.features import FeatureFile, join
-from deepself.store.files import TakenOverError, read_table
+from deepself.store.files import read_table
 from deepself.store.lock import Lock, only_one
 from deepself.study.features import Computed
 from deepself.study.identity import feature_file, feature_specification, shard_files
@@ -31,6 +32,25 @@ BATCH_BYTES = 2**22
 """Items are written, and are safe from an interruption, this many bytes at a time."""
 
 BATCH_RECORDINGS = 32
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "librosa",
+    "PyWavelets",
+    "soundfile",
+    "soxr",
+    "pillow",
+    "h5py",
+    "pyarrow",
+    "matplotlib",
+    "av",
+    "pyedflib",
+    "wfdb",
+)
+"""What reads recordings and makes features: another version of one may make other values."""
 
 Maker = Computation | Derivation
 
@@ -91,11 +111,22 @@ def _maker(study: Study, layout: Layout, name: str) -> tuple[Maker, list[str], l
     if isinstance(spec, Computed):
         modality = study.dataset.modalities[spec.modality]
         rows = [r for r in read_table(layout.inventory) if r["modality"] == spec.modality]
-        maker = Computation(name, spec, modality, rows)
-        return maker, [row["id"] for row in rows], [row["sha256"] for row in rows]
+        ids, checksums = [row["id"] for row in rows], [row["sha256"] for row in rows]
+        _require_same(study, layout, name, ids, checksums)
+        return Computation(name, spec, modality, rows), ids, checksums
     source = feature_file(study, layout, spec.of)
     with FeatureFile(source) as file:
-        return Derivation(name, spec, source, layout.results), file.ids, file.checksums
+        ids, checksums = file.ids, file.checksums
+    return Derivation(name, spec, source, layout.results), ids, checksums
+
+
+def _require_same(
+    study: Study, layout: Layout, name: str, ids: list[str], checksums: list[str]
+) -> None:
+    """The file's name speaks of the recordings that `split` saw; `check` may have run since."""
+    found = recordings_digest(list(zip(ids, checksums, strict=True)))
+    if found != feature_specification(study, layout, name)["recordings"]:
+        raise UserError(f"{layout.inventory}: newer than {layout.dataset}; run split again")
 
 
 def _write(
@@ -115,7 +146,7 @@ def _write(
         ids,
         checksums,
         specification,
-        versions("torch", "numpy", "scipy", "librosa", "PyWavelets", "soundfile", "soxr"),
+        versions(*PACKAGES),
         maker.axes.frequencies,
         maker.axes.frame_rate,
         spec.dtype,
@@ -125,8 +156,9 @@ def _write(
     keep_freed_memory()
     bar = tqdm(total=len(ids), desc=path.stem, unit="item", disable=not sys.stderr.isatty())
     with ExitStack() as stack:
+        stack.enter_context(maker)
         earlier = stack.enter_context(Earlier(feature_file(study, layout, name), header))
-        writer = stack.enter_context(FeatureWriter(path, header))
+        writer = stack.enter_context(FeatureWriter(path, header, lock))
         stack.enter_context(bar)
         bar.update(writer.done)
 
@@ -134,8 +166,6 @@ def _write(
             return earlier.find(checksums[place]) or maker.make(ids[place])
 
         for batch in _batches(path, _in_order(make, range(writer.done, len(ids)), workers)):
-            if lock.lost:
-                raise TakenOverError(f"{path}: another job took over; nothing written")
             writer.append(batch)
             bar.update(len(batch.counts))
 
@@ -147,7 +177,7 @@ def _in_order(make: Callable[[int], Batch], places: Sequence[int], workers: int)
         try:
             for place in places:
                 ahead.append(pool.submit(make, place))
-                if len(ahead) > 2 * workers:
+                if len(ahead) > workers:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

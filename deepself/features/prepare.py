@@ -31,14 +31,14 @@ class Prepared:
     Attributes
     ----------
     pieces
-        float32 signals (channels, samples), a picture (channels, height, width) or a film
-        (channels, frames, height, width): one, or one a window. A masked recording has its true
-        length, which may be shorter than that of others.
+        float32 signals (pieces, channels, samples), pictures (1, channels, height, width) or
+        films (1, channels, frames, height, width): one, or one a window, which may share memory.
+        A masked recording has its true length, which may be shorter than that of others.
     starts
         Where each window begins, in seconds; None without windows.
     """
 
-    pieces: list[np.ndarray]
+    pieces: np.ndarray
     starts: list[float] | None = None
 
 
@@ -71,9 +71,9 @@ def prepare(
     except ReadError as error:
         raise UserError(f"{path}: {error}; run check again") from None
     if recording.checksum != checksum:
-        raise UserError(f"{path}: has changed since it was checked; run again")
+        raise UserError(f"{path}: has changed since it was checked; run check again")
     if isinstance(modality, ImageModality):
-        return Prepared([resize(recording.values, modality.height, modality.width)])
+        return Prepared(resize(recording.values, modality.height, modality.width)[None])
     values = recording.values
     if isinstance(modality, AudioModality | SensorModality):
         assert isinstance(spec, SignalFeature)
@@ -82,7 +82,7 @@ def prepare(
         values = fit(values, modality.duration, samples)
     window = getattr(spec, "window", None)
     if window is None or isinstance(modality, VideoModality):
-        return Prepared([values])
+        return Prepared(values[None])
     return windows(values, window, modality.sample_rate)
 
 
@@ -148,8 +148,11 @@ def windows(values: np.ndarray, window: Window, sample_rate: float) -> Prepared:
         starts.append(starts[-1] + hop if starts else 0)
         missing = max(0, starts[-1] + length - samples)
         values = np.pad(values, ((0, 0), (0, missing)))
-    pieces = [np.ascontiguousarray(values[:, start : start + length]) for start in starts]
-    return Prepared(pieces, [start / sample_rate for start in starts])
+    if not starts:
+        return Prepared(np.empty((0, len(values), length), dtype=np.float32), [])
+    # A view: windows that overlap do not multiply a long recording's memory.
+    cut = np.lib.stride_tricks.sliding_window_view(values, length, axis=1)[:, ::hop]
+    return Prepared(cut.swapaxes(0, 1), [start / sample_rate for start in starts])
 
 
 def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:

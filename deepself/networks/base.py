@@ -11,6 +11,7 @@ AXES = {
     1: "vectors (features,)",
     2: "signals (channels, samples)",
     3: "images (channels, bins or height, frames or width)",
+    4: "films (channels, frames, height, width)",
 }
 
 

@@ -32,7 +32,7 @@ class Dense(Network):
     Raises
     ------
     ValueError
-        For a setting out of range, or an input of more than three axes.
+        For a setting out of range, or an input of more than four axes.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Dense(Network):
         normalisation: str = "none",
     ) -> None:
         super().__init__()
-        check_input("dense", input_shape, classes, (1, 2, 3))
+        check_input("dense", input_shape, classes, (1, 2, 3, 4))
         self.body = DenseStack(prod(input_shape), hidden, activation, dropout, normalisation)
         self.embedding_size = self.body.out_features
         self.classifier = nn.Linear(self.embedding_size, classes)

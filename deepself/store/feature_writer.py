@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from deepself.errors import UserError
-from deepself.store.files import canonical_json
+from deepself.store.files import TakenOverError, canonical_json
+from deepself.store.lock import Lock
 
 CHUNK = 2**18
 """Bytes of items in a chunk: a batch drawn at random reads little that it does not need, and
@@ -105,6 +106,8 @@ class FeatureWriter(AbstractContextManager):
         The file to make.
     header
         What the file says of itself.
+    lock
+        The lock of the file, if several jobs may want to make it.
 
     Attributes
     ----------
@@ -112,23 +115,27 @@ class FeatureWriter(AbstractContextManager):
         Number of recordings that are written.
     """
 
-    def __init__(self, path: str | Path, header: Header):
+    def __init__(self, path: str | Path, header: Header, lock: Lock | None = None):
         self._path = Path(path)
         self._part = self._path.with_name(f".{self._path.name}.part")
         self._journal = self._path.with_name(f".{self._path.name}.journal")
         self._header = header
+        self._lock = lock
         self._rows = 0
         self._items: Any = None
         self.done = 0
 
     def __enter__(self) -> "FeatureWriter":
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if not self._resume():
+        # A job that was taken for dead may still write into what it left.
+        if (self._lock and self._lock.forced) or not self._resume():
             self._begin()
         return self
 
     def append(self, batch: Batch) -> None:
         """Append the items of the next recordings."""
+        if not np.isfinite(batch.items).all():
+            raise UserError(f"{self._path}: values that are not finite; see what makes them")
         with np.errstate(over="ignore"):  # refused below, in words
             items = batch.items.astype(self._header.dtype, copy=False)
         if items.dtype == np.float16 and not np.isfinite(items).all():
@@ -146,6 +153,7 @@ class FeatureWriter(AbstractContextManager):
                 self._file[name].resize(rows.stop, axis=0)
                 self._file[name][rows] = values
         self._file.flush()
+        self._require_lock()
         self._rows, self.done = rows.stop, self.done + len(batch.counts)
         entry = {"counts": batch.counts, "crc": _crc(items, batch.starts, batch.lengths)}
         with open(self._journal, "a", encoding="utf-8") as journal:
@@ -156,9 +164,11 @@ class FeatureWriter(AbstractContextManager):
         if kind is not None:
             with suppress(Exception):  # a full disk: the file is not whole, and the journal knows
                 self._file.close()
-            if self.done == 0 or issubclass(kind, OSError | ValueError):
+            lost = issubclass(kind, TakenOverError)  # then what lies there is another job's
+            if not lost and (self.done == 0 or issubclass(kind, OSError | ValueError)):
                 self._discard()
             return
+        self._require_lock()
         if self.done != len(self._header.ids):
             self._file.close()
             raise ValueError(f"{self.done} recordings of {len(self._header.ids)}")
@@ -167,6 +177,10 @@ class FeatureWriter(AbstractContextManager):
         self._file.close()
         os.replace(self._part, self._path)
         self._journal.unlink()
+
+    def _require_lock(self) -> None:
+        if self._lock is not None and self._lock.lost:
+            raise TakenOverError(f"{self._path}: another job took over; nothing written")
 
     def _begin(self) -> None:
         import h5py

@@ -111,6 +111,17 @@ class FeatureFile(AbstractContextManager):
         self.close()
 
 
+def shards_of(path: str | Path) -> list[Path]:
+    """Files that hold the items of a feature that stands, if they are not in it itself."""
+    path = Path(path)
+    if not (path.parent / "shards" / path.stem).is_dir():
+        return []
+    import h5py
+
+    with h5py.File(path, "r", locking=False) as file:
+        return [path.parent / name for name in json.loads(file.attrs.get("shards", "[]"))]
+
+
 def join(path: Path, shards: list[Path]) -> None:
     """Make one feature of several files without copying their items.
 

@@ -21,12 +21,14 @@ class Lock:
 
     Attributes
     ----------
+    forced
+        Whether its last holder was taken for dead only because it was silent.
     lost
         Whether another job has taken the lock over, having taken this one for dead.
     """
 
-    def __init__(self, file: Path, text: str):
-        self._file, self._text = file, text
+    def __init__(self, file: Path, text: str, forced: bool):
+        self._file, self._text, self.forced = file, text, forced
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
@@ -45,6 +47,8 @@ class Lock:
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT):
+            if self.lost:
+                return
             with suppress(OSError):
                 os.utime(self._file)
 
@@ -60,28 +64,31 @@ def only_one(path: Path) -> Iterator[Lock]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.with_name(f".{path.name}.lock")
-    text = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}"
-    _acquire(file, text)
-    lock = Lock(file, text)
+    text = f"{_here()} {os.getpid()} {uuid.uuid4().hex}"
+    forced = _acquire(file, text)
+    lock = Lock(file, text, forced)
     try:
         yield lock
     finally:
         lock.release()
 
 
-def _acquire(file: Path, text: str) -> None:
-    seen, since, told = "", time.monotonic(), False
+def _acquire(file: Path, text: str) -> bool:
+    """Wait for the lock; say whether a holder that may yet live was put aside."""
+    seen, since, told, forced = "", time.monotonic(), False, False
     while True:
         with suppress(FileExistsError):
             with open(file, "x", encoding="utf-8") as lock:
                 lock.write(text)
-            return
+            return forced
         state = _state(file)
         if state != seen:
             seen, since = state, time.monotonic()
         holder = _read(file)
-        if _is_dead_here(holder) or time.monotonic() - since > SILENCE:
+        dead = _is_dead_here(holder)
+        if dead or time.monotonic() - since > SILENCE:
             _remove(file, holder, text)
+            forced = not dead
             continue
         if holder and not told:
             host, process, _ = holder.rsplit(" ", 2)
@@ -104,7 +111,7 @@ def _is_dead_here(holder: str) -> bool:
     if holder.count(" ") != 2:
         return False  # its holder is about to write it
     host, process, _ = holder.split(" ")
-    if host != socket.gethostname():
+    if host != _here():
         return False
     try:
         os.kill(int(process), 0)
@@ -113,6 +120,15 @@ def _is_dead_here(holder: str) -> bool:
     except PermissionError:
         return False
     return False
+
+
+def _here() -> str:
+    """Name this machine, and the container, if it counts processes by itself."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return f"{socket.gethostname()}{space.removeprefix('pid:')}"
 
 
 def _state(file: Path) -> str:

@@ -190,6 +190,8 @@ def _models(study: Study) -> Iterator[Problem]:
             continue
         if model.normalise == "bin" and feature.kind not in SPECTRAL:
             yield f"{path}.normalise", f"{model.feature} is a {feature.kind}, which has no bins"
+        if model.normalise == "item" and feature.kind == "embedding":
+            yield f"{path}.normalise", f"{model.feature} is a vector; choose channel or none"
         if model.network is None:
             continue
         kind = model.network.type

@@ -25,12 +25,13 @@ def run_classifier(
 
     A linear SVM gives scores, not probabilities: they are divided by a temperature, learnt on dev
     by its log loss, before the softmax (Guo et al., "On Calibration of Modern Neural Networks",
-    ICML 2017, section 4.2). The most probable class stays the one with the highest score.
+    ICML 2017, section 4.2). The most probable class of a row stays the one with the highest score;
+    a recording's is that of the mean of its windows' probabilities.
     """
     from sklearn.svm import LinearSVC
 
     vectors = {name: part.items.reshape(len(part.items), -1) for name, part in parts.items()}
-    history, best_uar, best = [], -1.0, None
+    history, best_uar, best, temperature = [], -1.0, None, 1.0
     for complexity in sorted(spec.complexity):  # of equals, the simplest
         start = time.perf_counter()
         svm = LinearSVC(
@@ -39,15 +40,16 @@ def run_classifier(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an unconverged fit shows in its dev UAR
             svm.fit(vectors["train"], parts["train"].targets)
-        found = parts["dev"].by_recording(softmax(_scores(svm, vectors["dev"], classes)))
+        on_dev = _scores(svm, vectors["dev"], classes)
+        learnt = choose_temperature(on_dev, parts["dev"].targets)
+        found = parts["dev"].by_recording(softmax(on_dev / learnt))
         score = uar(parts["dev"].labels, found.argmax(axis=1), classes)
         history.append((complexity, score, time.perf_counter() - start))
         if score > best_uar:
-            best_uar, best = score, svm
+            best_uar, best, temperature = score, svm, learnt
     assert best is not None
     after = time.perf_counter()
     scores = {name: _scores(best, vectors[name], classes) for name in ("dev", "test")}
-    temperature = choose_temperature(scores["dev"], parts["dev"].targets)
     return Outcome(
         probabilities={name: softmax(value / temperature) for name, value in scores.items()},
         best={"complexity": best.C, "temperature": temperature},

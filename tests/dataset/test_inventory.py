@@ -1,5 +1,7 @@
 """`check` reads every recording, lists every problem with its row, and writes nothing then."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -169,3 +171,64 @@ def test_duration_can_refuse(take, seconds, word):
     strict = f"{{seconds: {seconds}, longer: error, shorter: error}}"
     with pytest.raises(UserError, match=rf"row 2 .* lasts 0\.25 s, {word} than the {seconds} s"):
         take(f"dataset.modalities.audio.duration={strict}")
+
+
+def test_file_that_was_still_being_written_is_read_again(take, files, monkeypatch):
+    """Its state is taken before it is read, so what follows counts as a change."""
+    from deepself.dataset import inventory
+
+    inspect = inventory._inspect_all
+
+    def written_meanwhile(tasks, workers):
+        found = list(inspect(tasks, workers))
+        (files / "low-1.csv").write_text((files / "low-2.csv").read_text())
+        return iter(found)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inventory, "_inspect_all", written_meanwhile)
+        take()
+    take()
+    assert take.found.read == 1
+
+
+def test_changed_reader_reads_again(take, monkeypatch):
+    from deepself.dataset import checked
+
+    take()
+    monkeypatch.setitem(checked.VERSIONS, "check", 99)
+    take()
+    assert take.found.read == 36
+
+
+def test_recording_that_ends_its_decoder_is_named(take, monkeypatch):
+    import signal
+
+    from deepself.dataset import inventory
+
+    read_recording = inventory.read_recording
+
+    def crashing(modality, path):
+        if path.name == "low-1.wav":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read_recording(modality, path)
+
+    monkeypatch.setattr(inventory, "read_recording", crashing)
+    with pytest.raises(UserError) as error:
+        take()
+    assert "row 9 (low-1): recordings/files/low-1.wav: ends its decoder" in str(error.value)
+    assert "1 problem in 36 recordings" in str(error.value)
+
+
+def test_signal_files_of_a_header_count(tmp_path):
+    from deepself.dataset.manifest import fingerprint
+    from deepself.study.dataset import Dataset
+
+    sensor = {"kind": "sensor", "sample_rate": 100}
+    dataset = Dataset(root=str(tmp_path), modalities={"ecg": sensor})
+    (tmp_path / "manifest.csv").write_text("id,label,ecg\na,x,a.hea\n")
+    (tmp_path / "a.hea").write_text("a 1 100 4\na.dat 16 200 16 0 0 0 0 I\n")
+    (tmp_path / "a.dat").write_bytes(bytes(8))
+    before = fingerprint(dataset)
+    assert fingerprint(dataset) == before
+    os.utime(tmp_path / "a.dat", (1, 1))
+    assert fingerprint(dataset) != before

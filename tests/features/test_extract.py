@@ -98,7 +98,9 @@ def audio(**modality):
 
 def test_recording_changed_since_the_check_is_refused(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.linspace(0, 0.5, 100), RATE)
-    with pytest.raises(UserError, match=r"a\.wav: has changed since it was checked; run again"):
+    with pytest.raises(
+        UserError, match=r"a\.wav: has changed since it was checked; run check again"
+    ):
         prepare(*audio(), tmp_path / "a.wav", "0" * 64, None)
 
 
@@ -282,3 +284,38 @@ def test_pictures_of_spectral_images_are_features(make):
     item, _ = read(make("shown", f"features.shown={shown}"), "low-1")
     assert item.shape == (3, 8, 9)
     assert 0 <= item.min() < item.max() <= 1
+
+
+def test_pictures_follow_the_length_of_the_longest(make, tmp_path):
+    """A longer recording changes the others' images; their pictures must not be the old ones."""
+    longest = "dataset.modalities.audio.duration={seconds: longest}"
+    shown = "features.shown={kind: rendered, of: log_mel, height: 8, width: 9}"
+    make("log_mel", longest, shown)
+    make("shown", longest, shown)
+    add_recording(tmp_path, "new", 7)
+    random = np.random.default_rng(3)
+    soundfile.write(tmp_path / "recordings/files/new.wav", 0.1 * random.standard_normal(RATE), RATE)
+    make("log_mel", longest, shown)
+    found, _ = read(make("shown", longest, shown), "low-1")
+    for file in (tmp_path / "results/features").glob("*.h5"):
+        file.unlink()
+    make("log_mel", longest, shown)
+    anew, _ = read(make("shown", longest, shown), "low-1")
+    np.testing.assert_array_equal(found, anew)
+
+
+def test_inventory_newer_than_the_split_is_refused(make, tmp_path):
+    make("trace")
+    changed = tmp_path / "recordings/files/low-1.csv"
+    changed.write_text(changed.read_text().replace("-", "", 1))
+    study, layout = load(tmp_path / "study.yaml"), Layout("tiny", tmp_path / "results")
+    take_inventory(study, layout, 1)
+    for file in layout.results.glob("features/*.h5"):
+        file.unlink()
+    with pytest.raises(UserError, match=r"inventory\.csv: newer than .*; run split again"):
+        extract(study, layout, "trace", 1)
+
+
+def test_more_shards_than_recordings_are_as_many_as_there_are(make):
+    with FeatureFile(make("log_mel", "features.log_mel.shards=50")) as file:
+        assert len(file.shards) == len(file.ids) == 18

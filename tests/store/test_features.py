@@ -13,6 +13,7 @@ import pytest
 from deepself.errors import UserError
 from deepself.store.feature_writer import Batch, FeatureWriter, Header
 from deepself.store.features import FeatureFile, join
+from deepself.store.files import TakenOverError
 
 
 def header(ids, **settings):
@@ -160,6 +161,35 @@ def test_what_is_not_proven_whole_is_made_anew(path, items, damage):
             writer.append(batch(items[start : start + 1]))
     with FeatureFile(path) as file:
         np.testing.assert_array_equal(file.read(list(ids)), items)
+
+
+class Held:
+    """A lock that another job may take over."""
+
+    def __init__(self, forced=False):
+        self.forced, self.lost = forced, False
+
+
+def test_job_that_was_taken_for_dead_leaves_the_others_work_alone(path, items):
+    first, second = Held(), Held(forced=True)
+    slow = FeatureWriter(path, header("abcde"), first).__enter__()
+    slow.append(batch(items[:2]))
+    first.lost = True  # asleep for a minute: a second job begins anew
+    with FeatureWriter(path, header("abcde"), second) as writer:
+        assert writer.done == 0
+        writer.append(batch(items[:1]))
+        with pytest.raises(TakenOverError):
+            slow.append(batch(items[2:4]))
+        slow.__exit__(TakenOverError, TakenOverError("x"), None)
+        writer.append(batch(items[1:]))
+    with FeatureFile(path) as file:
+        np.testing.assert_array_equal(file.read(list("abcde")), items)
+
+
+def test_values_that_are_not_finite_are_refused(path, items):
+    items[1, 0, 0, 0] = np.nan
+    with pytest.raises(UserError, match=r"f\.h5: values that are not finite"):
+        write(path, items, "abcde", dtype="float16")
 
 
 def test_shards_read_as_one_without_copying(tmp_path, items, monkeypatch):

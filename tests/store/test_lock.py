@@ -1,7 +1,6 @@
 """A lock lets one job at a time make a file, and does not outlive its holder."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -42,17 +41,18 @@ def test_lock_is_released_after_an_error(tmp_path):
 def test_dead_holder_on_this_machine_is_replaced_at_once(tmp_path):
     done = subprocess.Popen([sys.executable, "-c", ""])
     done.wait()
-    (tmp_path / ".f.lock").write_text(f"{socket.gethostname()} {done.pid} token")
+    (tmp_path / ".f.lock").write_text(f"{module._here()} {done.pid} token")
     start = time.monotonic()
-    with only_one(tmp_path / "f"):
+    with only_one(tmp_path / "f") as lock:
         assert time.monotonic() - start < 5
+        assert not lock.forced
 
 
 def test_silent_holder_elsewhere_is_replaced(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(module, "SILENCE", 1.0)
     (tmp_path / ".f.lock").write_text("elsewhere 1 token")
-    with only_one(tmp_path / "f"):
-        pass
+    with only_one(tmp_path / "f") as lock:
+        assert lock.forced  # it may live yet
     assert "waiting for process 1 on elsewhere" in capsys.readouterr().out
 
 

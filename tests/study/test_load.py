@@ -113,6 +113,10 @@ MISTAKES += [
     (RENDERED + "log_mel, range: [0, -1]}", "features.shown: range: the darkest value must lie"),
     ("features.trace={kind: film, modality: sensor}", "features.trace.kind: film cannot be made"),
     (
+        "features.log_mel={kind: audioset_mel, modality: audio}",
+        "features.log_mel.modality: audioset_mel needs a sample_rate of 32000, audio has 2000",
+    ),
+    (
         "features.trace={kind: panns_mel, modality: sensor}",
         "features.trace.modality: panns_mel needs a sample_rate of 32000, sensor has 200",
     ),

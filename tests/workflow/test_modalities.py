@@ -115,3 +115,11 @@ def test_features_hold_true_lengths_windows_and_shards(finished):
 
 def test_second_run_does_nothing(finished):
     assert finished.planned() == {}
+
+
+def test_another_number_of_shards_makes_nothing_anew(finished):
+    file = finished.folder / "study.yaml"
+    study = file.read_text()
+    file.write_text(study.replace("shards: 3", "shards: 2"))
+    assert finished.planned().keys() <= {"report", "track", "all"}
+    file.write_text(study)

@@ -5,6 +5,7 @@ rule report:
         summary=graph.layout.summary,
         confusion=graph.layout.confusion,
         inventory=graph.layout.inventory,
+        skipped=graph.layout.skipped,
         folds=graph.layout.folds,
         records=records,
         choices=choices,

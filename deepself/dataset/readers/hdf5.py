@@ -39,7 +39,8 @@ def read_hdf5(modality: SensorModality, path: Path, content: bytes) -> Decoded:
         if _empty(node):
             raise ReadError("holds no samples")
         refuse_odd(node.dtype, node.ndim)  # before it is read
-        from_matlab = path.suffix.lower() == ".mat" or "MATLAB_class" in node.attrs
+        # By its content: a file's name must not change what it holds.
+        from_matlab = content.startswith(b"MATLAB") or "MATLAB_class" in node.attrs
         array = node[()]
     return select(modality, as_signal(array.T if from_matlab else array))
 
