@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> None:
     if args.file in DATA:
         from deepself.dataset.importers.public import fetch_public
 
-        target = make_target(args, Path("data") / args.file, args.file, shipped=True)
+        folder = Path("data") / (args.name or args.file)
+        target = make_target(args, folder, args.file, shipped=True)
         print("\n".join(fetch_public(args.file, target, args.url)))
         return
     from deepself.store.weights import fetch_weights

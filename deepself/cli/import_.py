@@ -97,7 +97,7 @@ def _target(args: argparse.Namespace) -> "Target":
     if getattr(args, "task", "seizure") != "seizure":
         name = f"bonn_{args.task}"
     unpacked = len(sources) == 1 and sources[0].is_dir() and not list(sources[0].glob("*.zip"))
-    folder = sources[0] if unpacked else Path("data") / name
+    folder = sources[0] if unpacked else Path("data") / (args.name or name)
     return make_target(args, folder, name, shipped=True)
 
 

@@ -5,6 +5,7 @@ import argparse
 from deepself.cli.common import add_study, open_study, positive
 from deepself.errors import UserError
 from deepself.store.files import TakenOverError
+from deepself.study.identity import read_dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,10 @@ def run(args: argparse.Namespace) -> None:
     if seed not in study.seeds:
         raise UserError(f"--seed: {seed} is none of the study's seeds ({study.seeds})")
 
+    folds = read_dataset(layout)["folds"]
+    if args.fold not in folds:
+        raise UserError(f"--fold: the study has no fold {args.fold!r}; known: {', '.join(folds)}")
+
     from deepself.training.run import Run, train
 
     try:
@@ -35,7 +40,9 @@ def run(args: argparse.Namespace) -> None:
     except TakenOverError:
         raise
     except Exception:
-        layout.withdraw()
+        # The tables stand on this run, unless what it left before is still there.
+        if not (layout.run(args.model, args.fold, seed) / "predictions.csv").exists():
+            layout.withdraw()
         raise
     scores, seconds = record["scores"], record["seconds"]["total"]
     print(

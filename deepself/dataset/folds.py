@@ -242,4 +242,7 @@ def _recordings(study: Study, items: list[Item], layout: Layout) -> dict[str, st
             for name in study.dataset.modalities
         }
     except KeyError as error:
-        raise UserError(f"{layout.inventory}: lacks {error.args[0]}; run check again") from None
+        name, modality = error.args[0]
+        raise UserError(
+            f"{layout.inventory}: lacks the {modality} of {name}; run check again"
+        ) from None

@@ -41,6 +41,9 @@ FACTS = (
 COLUMNS = ("id", "modality", *FACTS)
 """Columns of the inventory; those that a modality does not have stay empty."""
 
+FEW = 3
+"""Recordings with one and the same problem before the rest is only counted."""
+
 SKIPPED = ("id", "modality", "row", "path", "reason")
 """Columns of the table of recordings that were left out."""
 
@@ -108,10 +111,7 @@ def take_inventory(study: Study, layout: Layout, workers: int) -> Inventory:
     bad = [r for r in all_ if r.problem]
     left_out = {r.item.id for r in bad}
     if bad and (study.dataset.on_error == "error" or len(left_out) == len(items)):
-        count = f"{len(bad)} problem{'s' * (len(bad) > 1)} in {len(all_)} recordings"
-        hint = "mend or remove the rows named above, or set dataset.on_error to skip"
-        lines = [f"{r} {r.problem}" for r in bad]
-        raise UserError("\n".join([*lines, f"{count}; {hint}"]))
+        raise UserError("\n".join(_complaint(bad, all_)))
     kept = [r for r in all_ if r.item.id not in left_out]
     for name in modalities:
         if needs_one_length(study, name):
@@ -266,8 +266,30 @@ def _require_one_length(name: str, recordings: list[_Recording]) -> None:
         raise UserError(
             f"{name}: recordings last {short.fact('duration'):g} s (row {short.item.row}) "
             f"to {long.fact('duration'):g} s (row {long.item.row}); "
-            f"set dataset.modalities.{name}.duration, or windows in its features"
+            f"set dataset.modalities.{name}.duration"
+            + (", or windows in its features" if short.modality.kind != "video" else "")
         )
+
+
+def _complaint(bad: list[_Recording], all_: list[_Recording]) -> Iterator[str]:
+    """A line a problem; of one that many recordings share, the first few."""
+    shared: dict[tuple[str, str], list[_Recording]] = defaultdict(list)
+    for recording in bad:
+        shared[recording.name, recording.problem].append(recording)
+    in_all = False
+    for (name, problem), recordings in shared.items():
+        if len(recordings) == sum(r.name == name for r in all_) > 1:
+            in_all = True
+            yield f"{recordings[0]} {problem}; and so all {len(recordings)} of {name}"
+            continue
+        yield from (f"{r} {problem}" for r in recordings[:FEW])
+        if len(recordings) > FEW:
+            yield f"and {len(recordings) - FEW} more of {name}: {problem}"
+    count = f"{len(bad)} problem{'s' * (len(bad) > 1)} in {len(all_)} recordings"
+    if in_all:
+        yield f"{count}; correct what dataset.modalities or a feature says of them"
+    else:
+        yield f"{count}; mend or remove the rows named above, or set dataset.on_error to skip"
 
 
 def _repeated(recordings: list[_Recording]) -> Iterator[str]:

@@ -42,7 +42,7 @@ def data_root(dataset: Dataset) -> Path:
     for place in places:
         if (place / dataset.manifest).is_file():
             return place
-    looked = " and ".join(str(place / dataset.manifest) for place in places)
+    looked = " and ".join(dict.fromkeys(str(place / dataset.manifest) for place in places))
     hint = "" if shared else ", or DEEPSELF_DATA to the folder that holds it"
     raise UserError(
         f"no manifest (looked for {looked}): set dataset.root to the data set's folder{hint}"

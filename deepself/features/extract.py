@@ -86,6 +86,7 @@ def extract(study: Study, layout: Layout, name: str, workers: int) -> Path:
         else:
             maker, ids, checksums = _maker(study, layout, name)
             _write(study, layout, name, path, maker, (ids, checksums), workers, lock)
+            _clear_interrupted(path)
     return path
 
 
@@ -168,6 +169,16 @@ def _write(
         for batch in _batches(path, _in_order(make, range(writer.done, len(ids)), workers)):
             writer.append(batch)
             bar.update(len(batch.counts))
+
+
+def _clear_interrupted(path: Path) -> None:
+    """Remove what interrupted jobs left of the same feature of other recordings, if none lives."""
+    made = path.name.rsplit("-", 1)[0]
+    for part in path.parent.glob(f".{made}-*.h5.part"):
+        name = part.name.removesuffix(".part")
+        if not part.with_name(f"{name}.lock").exists():
+            part.unlink(missing_ok=True)
+            part.with_name(f"{name}.journal").unlink(missing_ok=True)
 
 
 def _in_order(make: Callable[[int], Batch], places: Sequence[int], workers: int) -> Iterator[Batch]:

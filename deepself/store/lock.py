@@ -91,8 +91,9 @@ def _acquire(file: Path, text: str) -> bool:
             forced = not dead
             continue
         if holder and not told:
-            host, process, _ = holder.rsplit(" ", 2)
-            print(f"{file.parent}: waiting for process {process} on {host}, which makes this file")
+            host, process, _ = holder.split(" ")
+            made = file.with_name(file.name.removeprefix(".").removesuffix(".lock"))
+            print(f"{made}: waiting for process {process} on {host}, which makes it")
             told = True
         time.sleep(0.2)
 

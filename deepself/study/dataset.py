@@ -106,6 +106,13 @@ class SensorModality(SignalModality):
             "Array to read from MAT, NPZ and HDF5 files; default: the only one with samples."
         ),
     )
+    rows: Literal["samples", "channels"] | None = Field(
+        None,
+        description=(
+            "What the rows of text and of arrays are; default: samples, but tables that are wider "
+            "than long are refused until it is said."
+        ),
+    )
     delimiter: Literal["comma", "semicolon", "tab", "space", "bar"] | None = Field(
         None, description="Between the columns of delimited text; found by default."
     )

@@ -1,5 +1,6 @@
 """Pydantic's errors in the study's words: the key's path, what is expected, the nearest name."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -9,6 +10,8 @@ from deepself.study.schema import Study
 
 Path = list[str | int]
 
+
+MISSING = "missing; add it"
 
 KIND_OF_VALUE = ("_type", "literal_error", "_parsing", "_from_float")
 """Endings of pydantic's errors about what sort of value was given."""
@@ -34,7 +37,19 @@ def explain(raw: Any, problems: Iterable[Mapping[str, Any]]) -> list[str]:
             also = [m.removeprefix("input should be ").partition(", not ")[0] for m in others]
             line = ", or ".join([first, *also])
             found[path] = [f"{line}, not {given}" if given else line]
+    _drop_misspelt(found)
     return [f"{path}: {message}" for path, messages in found.items() for message in messages]
+
+
+def _drop_misspelt(found: dict[str, list[str]]) -> None:
+    """A key that is missing because it is misspelt is one mistake, not two."""
+    for path, messages in list(found.items()):
+        section = path.rpartition(".")[0]
+        for message in messages:
+            _, meant, name = message.partition("unknown key, did you mean ")
+            missing = ".".join(filter(None, (section, name.removesuffix("?"))))
+            if meant and found.get(missing) == [MISSING]:
+                del found[missing]
 
 
 def _explain_one(raw: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
@@ -45,7 +60,7 @@ def _explain_one(raw: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
         case "extra_forbidden":
             return name, f"unknown key{nearest(str(path[-1]), _keys(raw, path[:-1]))}"
         case "missing":
-            return name, "missing; add it"
+            return name, MISSING
         case "union_tag_invalid":
             key = problem["ctx"]["discriminator"].strip("'")
             known = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
@@ -58,7 +73,11 @@ def _explain_one(raw: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
         case "model_type" | "dict_type" | "model_attributes_type":
             message = "input should be a mapping of keys to values"
         case _:
-            message = problem["msg"].removeprefix("Value error, ")
+            message = problem["msg"].removeprefix("Value error, ").removesuffix(" after validation")
+            message = re.sub(
+                r", unable to parse string as an? \w+|, got a number with .*", "", message
+            )
+            message = re.sub(r" after validation, not \d+$", "", message)
     given = problem["input"]
     shown = "" if isinstance(given, dict | list) else f", not {given!r}"
     return name, f"{message[0].lower()}{message[1:]}{shown}"

@@ -84,9 +84,9 @@ def parse(raw: Mapping[str, Any], source: str) -> Study:
     except ValidationError as error:
         lines = explain(raw, error.errors())
         raise UserError("\n".join(f"{source}: {line}" for line in lines)) from None
-    broken = [f"{source}: {path}: {message}" for path, message in problems(study)]
+    broken = list(problems(study))
     if broken:
-        raise UserError("\n".join(broken))
+        raise UserError("\n".join(f"{source}: {path}: {message}" for path, message in broken))
     return study
 
 

@@ -51,8 +51,11 @@ MADE_FROM = {Picture: "image", Film: "video"}
 
 def problems(study: Study) -> Iterator[Problem]:
     """Yield every broken reference of a study, with its key's path."""
-    yield from _features(study)
-    yield from _models(study)
+    of_features = list(_features(study))
+    yield from of_features
+    # What a model cannot read of a broken feature is no mistake of the model's.
+    broken = {path.split(".")[1] for path, _ in of_features}
+    yield from _models(study, broken)
     yield from _fusions(study)
     yield from _splits(study)
 
@@ -181,15 +184,17 @@ def _band_edges(path: str, spec: AnySignalFeature, sample_rate: float) -> Iterat
         )
 
 
-def _models(study: Study) -> Iterator[Problem]:
+def _models(study: Study, broken: set[str]) -> Iterator[Problem]:
     for name, model in study.models.items():
         path = f"models.{name}"
         feature = study.features.get(model.feature)
         if feature is None:
             yield f"{path}.feature", unknown("feature", model.feature, study.features)
             continue
+        if model.feature in broken:
+            continue
         if model.normalise == "bin" and feature.kind not in SPECTRAL:
-            yield f"{path}.normalise", f"{model.feature} is a {feature.kind}, which has no bins"
+            yield f"{path}.normalise", f"{model.feature} has no bins: it is of kind {feature.kind}"
         if model.normalise == "item" and feature.kind == "embedding":
             yield f"{path}.normalise", f"{model.feature} is a vector; choose channel or none"
         if model.network is None:

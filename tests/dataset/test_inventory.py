@@ -232,3 +232,32 @@ def test_signal_files_of_a_header_count(tmp_path):
     assert fingerprint(dataset) == before
     os.utime(tmp_path / "a.dat", (1, 1))
     assert fingerprint(dataset) != before
+
+
+def test_what_is_wrong_with_all_is_said_once(take):
+    with pytest.raises(UserError) as error:
+        take("dataset.modalities.sensor.channels=[7]")
+    first, last = str(error.value).splitlines()
+    assert first.startswith("row 2 (high-0): recordings/files/high-0.csv: has no channel 7 (has ")
+    assert first.endswith("; and so all 18 of sensor")
+    assert last.startswith("18 problems in 36 recordings; correct what dataset.modalities")
+
+
+def test_what_is_wrong_with_many_is_said_of_a_few(take, files):
+    for number in range(6):
+        (files / f"low-{number}.wav").unlink()
+    with pytest.raises(UserError) as error:
+        take()
+    lines = str(error.value).splitlines()
+    assert len(lines) == 5
+    assert lines[3] == "and 3 more of audio: no such file"
+
+
+def test_table_that_is_wider_than_long_is_refused_until_its_rows_are_named(take, files):
+    for file in files.glob("*.csv"):
+        np.savetxt(file, np.loadtxt(file, delimiter=",").T, delimiter=",", fmt="%.5f")
+    with pytest.raises(UserError, match="has 2 rows and 40 columns: set rows to channels, or"):
+        take()
+    rows = take("dataset.modalities.sensor.rows=channels")
+    trace = next(r for r in rows if r["modality"] == "sensor")
+    assert (trace["channels"], trace["samples"]) == ("2", "40")

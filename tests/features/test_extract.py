@@ -233,6 +233,17 @@ def test_interrupted_extraction_goes_on_where_it_stopped(make, tmp_path, monkeyp
     assert len(prepared) == 10
 
 
+def test_what_an_interrupted_job_left_of_other_recordings_is_removed(make, tmp_path):
+    path = make("log_mel")
+    made = path.name.rsplit("-", 1)[0]
+    left = [path.with_name(f".{made}-{n}.h5.{end}") for n in "ab" for end in ("part", "journal")]
+    for file in (*left, path.with_name(f".{made}-b.h5.lock")):
+        file.touch()
+    path.unlink()
+    make("log_mel")
+    assert [file.exists() for file in left] == [False, False, True, True]  # b is being made
+
+
 def test_shards_are_one_feature(make, tmp_path):
     with FeatureFile(make("log_mel")) as file:
         ids, items = file.ids, file.read(file.ids)

@@ -63,7 +63,9 @@ class Target:
         if there and not self.force:
             verb = "are" if len(there) > 1 else "is"
             named = " and ".join(str(path) for path in there)
-            raise UserError(f"{named} {verb} there already; --force replaces, --name renames")
+            raise UserError(
+                f"{named} {verb} there already; --force replaces, --to and --name choose others"
+            )
 
 
 def write(target: Target, collection: Collection) -> list[str]:
@@ -77,13 +79,14 @@ def write(target: Target, collection: Collection) -> list[str]:
     if len(collection.counts) < 2:
         only = ", ".join(collection.counts)
         raise UserError(f"one class only ({only}): nothing to tell apart")
+    keeps_study = target.keeps_study  # asked before one is written
     facts = measure(collection, target.folder)
     text = starting_study(collection, facts, target.name, target.folder, target.study)
     # What the importer writes must load: a mistake is seen here, not by the user.
     parse(yaml.safe_load(text), str(target.study))
     with atomic_path(target.manifest) as manifest:
         _write_manifest(manifest, collection)
-        if not target.keeps_study:
+        if not keeps_study:
             with atomic_path(target.study) as study:
                 study.write_text(text, encoding="utf-8")
     rows, classes = len(collection.entries), len(collection.counts)
@@ -91,7 +94,7 @@ def write(target: Target, collection: Collection) -> list[str]:
         *collection.notes,
         *_warnings(collection),
         f"{target.manifest}: {rows} rows, {classes} classes",
-        f"{target.study}: {_study_note(target)}",
+        f"{target.study}: {_study_note(target, keeps_study)}",
     ]
 
 
@@ -103,8 +106,8 @@ def _write_manifest(path: Path, collection: Collection) -> None:
             writer.writerow([entry.id, entry.path, entry.label, *entry.extra.values()])
 
 
-def _study_note(target: Target) -> str:
-    if target.keeps_study:
+def _study_note(target: Target, kept: bool) -> str:
+    if kept:
         return f"is there already and stays; in it, dataset.root should lead to {target.folder}"
     return f"a study to start from; next: deepself check {target.study}"
 

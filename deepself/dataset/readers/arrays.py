@@ -1,7 +1,8 @@
 """Arrays of numbers: NumPy's files, and which array is meant and how.
 
-Rows are samples and columns are channels, as in text; an array with one axis, or with one row, is
-one channel. MATLAB's arrays are meant as MATLAB shows them, whichever version of the file.
+Rows are samples and columns are channels, unless the modality's `rows` says otherwise; an array
+with one axis, or with one row, is one channel. MATLAB's arrays are meant as MATLAB shows them,
+whichever version of the file.
 """
 
 import io
@@ -13,7 +14,7 @@ import numpy as np
 
 from deepself.dataset.readers.decoded import Decoded, ReadError
 from deepself.dataset.readers.decoding import decoding
-from deepself.dataset.readers.selection import listed, select, suggestion
+from deepself.dataset.readers.selection import listed, oriented, select, suggestion
 from deepself.study.dataset import SensorModality
 
 
@@ -23,7 +24,7 @@ def read_npy(modality: SensorModality, path: Path, content: bytes) -> Decoded:
         raise ReadError("cannot be decoded as NPY: does not begin as one")
     with decoding("NPY"):
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    return select(modality, as_signal(array))
+    return select(modality, as_signal(modality, array))
 
 
 def read_npz(modality: SensorModality, path: Path, content: bytes) -> Decoded:
@@ -38,7 +39,7 @@ def read_npz(modality: SensorModality, path: Path, content: bytes) -> Decoded:
                 arrays[name] = _member(archive, name)
             else:
                 arrays[name] = np.empty(0)  # only its name is of interest
-    return select(modality, as_signal(choose(modality.variable, arrays)))
+    return select(modality, as_signal(modality, choose(modality.variable, arrays)))
 
 
 def _member(archive: Any, name: str) -> np.ndarray:
@@ -107,9 +108,9 @@ def refuse_odd(dtype: np.dtype, axes: int) -> None:
         raise ReadError(f"has {axes} axes; expected samples in rows, channels in columns")
 
 
-def as_signal(array: np.ndarray) -> np.ndarray:
-    """Turn samples in rows, channels in columns, into (channels, samples)."""
+def as_signal(modality: SensorModality, array: np.ndarray) -> np.ndarray:
+    """Turn rows of samples, or of channels if the modality says so, into (channels, samples)."""
     refuse_odd(array.dtype, array.ndim)
     if array.ndim == 1:
         return array[None]
-    return array if len(array) == 1 else array.T
+    return array if len(array) == 1 else oriented(modality, array)

@@ -42,7 +42,7 @@ def read_hdf5(modality: SensorModality, path: Path, content: bytes) -> Decoded:
         # By its content: a file's name must not change what it holds.
         from_matlab = content.startswith(b"MATLAB") or "MATLAB_class" in node.attrs
         array = node[()]
-    return select(modality, as_signal(array.T if from_matlab else array))
+    return select(modality, as_signal(modality, array.T if from_matlab else array))
 
 
 def _text(node: Any) -> bool:

@@ -36,7 +36,7 @@ def read_mat(modality: SensorModality, path: Path, content: bytes) -> Decoded:
             for name, array in loaded.items()
             if not name.startswith("__")
         }
-    return select(modality, as_signal(choose(modality.variable, arrays)))
+    return select(modality, as_signal(modality, choose(modality.variable, arrays)))
 
 
 def _check_types(content: bytes, at: int, end: int, order: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepself.dataset.readers.decoded import Decoded, ReadError
-from deepself.study.dataset import Channel, SignalModality
+from deepself.study.dataset import Channel, SensorModality, SignalModality
 
 LISTED = 24
 """How many names a message lists before it breaks off."""
@@ -42,6 +42,23 @@ def select(
     with np.errstate(all="ignore"):  # what float32 cannot hold is infinite, and reported as such
         values = np.ascontiguousarray(values, dtype=np.float32)
     return Decoded(values, sample_rate, tuple(names[i] for i in wanted) if names else ())
+
+
+def oriented(modality: SensorModality, table: np.ndarray) -> np.ndarray:
+    """Turn a table into (channels, samples), by what the modality says its rows are.
+
+    Raises
+    ------
+    ReadError
+        It has more columns than rows, and the modality does not say.
+    """
+    rows, columns = table.shape
+    if modality.rows is None and 1 < rows < columns:
+        raise ReadError(
+            f"has {rows} rows and {columns} columns: set rows to channels, or to samples if it "
+            f"has {columns} channels indeed"
+        )
+    return table if modality.rows == "channels" else table.T
 
 
 def positions(modality: SignalModality, count: int, names: Sequence[str] = ()) -> list[int]:

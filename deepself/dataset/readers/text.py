@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deepself.dataset.readers.decoded import Decoded, ReadError
-from deepself.dataset.readers.selection import listed, select
+from deepself.dataset.readers.selection import listed, oriented, select
 from deepself.study.dataset import SensorModality
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "space": None}
@@ -76,7 +76,9 @@ def read_text(modality: SensorModality, path: Path, content: bytes) -> Decoded:
     if values is None:
         values = _slow(lines, first, form)
     names = _names(lines[start], header, values.shape[1], start + 1) if header else ()
-    return select(modality, values.T, None, names)
+    if modality.rows == "channels":
+        names = ()  # the header names samples
+    return select(modality, oriented(modality, values), None, names)
 
 
 def _text(path: Path, content: bytes) -> str:

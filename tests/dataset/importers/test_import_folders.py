@@ -167,6 +167,13 @@ def test_films_are_imported(run, tmp_path):
     assert run("import", "folders", "f")[0] == 0
     modality = load("config/f.yaml").dataset.modalities["video"]
     assert (modality.height, modality.width, modality.frame_rate) == (16, 32, 5)
+    for verb in ("check", "split"):
+        assert run(verb, "config/f.yaml")[0] == 0
+    study = load("config/f.yaml")
+    model = next(iter(study.models))
+    assert run("extract", "config/f.yaml", "--feature", study.models[model].feature)[0] == 0
+    short = ["--set", f"models.{model}.training.epochs=1"]
+    assert run("train", "config/f.yaml", "--model", model, "--fold", "1", *short)[0] == 0
 
 
 @pytest.mark.parametrize(

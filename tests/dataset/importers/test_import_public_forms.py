@@ -66,6 +66,15 @@ def test_an_interrupted_import_can_be_repeated(run, tmp_path):
     assert run("import", "esc50", source, "--force")[0] == 0
 
 
+def test_a_new_study_is_said_to_be_new_and_takes_its_name_with_it(run, tmp_path):
+    archive = esc50_zip(tmp_path / "master.zip")
+    status, out, _ = run("import", "esc50", archive, "--name", "mine")
+    assert status == 0
+    assert "config/mine.yaml: a study to start from; next: deepself check config/mine.yaml" in out
+    assert (tmp_path / "data/mine/manifest.csv").exists()
+    assert "config/esc50.yaml: a study to start from" in run("import", "esc50", archive)[1]
+
+
 def test_a_study_that_comes_with_deepself_stays(run, tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config/esc50.yaml").write_text("shipped")
