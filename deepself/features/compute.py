@@ -80,8 +80,8 @@ class Computation(AbstractContextManager):
             return pieces
         made = []
         for start in range(0, len(pieces), PIECES):  # windows overlap in memory until here
-            part = torch.from_numpy(np.ascontiguousarray(pieces[start : start + PIECES]))
-            made.append(transform(self._spec, part, self._rate))
+            part = np.require(pieces[start : start + PIECES], requirements=["C", "W"])
+            made.append(transform(self._spec, torch.from_numpy(part), self._rate))
         return torch.cat(made).numpy()
 
     def _filled(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ REFUSALS = [
     ("mn04_as", (128, 500), {}, ["mn04_as takes images", "(128, 500)"]),
     ("mn04_as", (1, 64, 500), {}, ["(1, 128, frames)", "(1, 64, 500)"]),
     ("mn04_as", (1, 128, 500), {"width": 0}, ["width must be positive"]),
-    ("dense", (2, 3, 4, 5), {}, ["dense takes vectors"]),
+    ("dense", (2, 3, 4, 5, 6), {}, ["dense takes vectors"]),
     ("dense", (0,), {}, ["axis without elements"]),
     ("dense", (5,), {"activation": "rely"}, ["activation", "did you mean 'relu'"]),
     ("dense", (5,), {"normalisation": "layer"}, ["normalisation", "batch"]),

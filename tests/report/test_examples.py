@@ -149,13 +149,6 @@ def test_an_embedding_is_a_line(draw):
     assert found.axes == ("dimensions",)
 
 
-def test_values_that_are_not_finite_leave_gaps(draw):
-    wave = np.ones((2, 1, 5))
-    wave[:, :, 2] = np.nan
-    _, example = draw("waveform", wave)
-    assert example.figure["data"][0]["y"] == [1, 1, None, 1, 1]
-
-
 def test_the_specification_says_what_was_chosen():
     source = {"version": 2, "feature": {"kind": "log_mel", "modality": None, "deltas": 0}}
     source["modality"] = {"channels": [0, "Fp1"], "duration": None, "sample_rate": 173.61}

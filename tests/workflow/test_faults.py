@@ -133,7 +133,7 @@ def wait_for(process, condition, seconds=120):
 
 
 STAGES = {
-    "extract": "results/features/.*.tmp",
+    "extract": "results/features/.*.lock",
     "train": "results/tiny/logs/train/cnn/*.log",
     "fuse": "results/tiny/fusions/*/*/*/*",
 }

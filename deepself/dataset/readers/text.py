@@ -76,9 +76,9 @@ def read_text(modality: SensorModality, path: Path, content: bytes) -> Decoded:
     if values is None:
         values = _slow(lines, first, form)
     names = _names(lines[start], header, values.shape[1], start + 1) if header else ()
-    if modality.rows == "channels":
-        names = ()  # the header names samples
-    return select(modality, oriented(modality, values), None, names)
+    if names and modality.rows != "channels":
+        return select(modality, values.T, None, names)  # a header names columns: they are channels
+    return select(modality, oriented(modality, values))
 
 
 def _text(path: Path, content: bytes) -> str:
