@@ -58,7 +58,7 @@ def read_recording(modality: AnyModality, path: Path) -> Recording:
     values, names = decoded.values, decoded.names
     if isinstance(modality, SignalModality):
         if modality.channels in ("mix", "average"):
-            values, names = values.mean(axis=0, keepdims=True), ()
+            values, names = values if len(values) == 1 else values.mean(axis=0, keepdims=True), ()
         if modality.constant == "error":
             _check_changing(modality, values, decoded)
     digest = hashlib.sha256(content)

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from deepself.dataset.manifest import recordings_digest
+from deepself.dataset.readers.decoding import quiet
 from deepself.errors import UserError
 from deepself.features.compute import Computation
 from deepself.features.derive import Derivation
@@ -158,6 +159,7 @@ def _write(
     bar = tqdm(total=len(ids), desc=path.stem, unit="item", disable=not sys.stderr.isatty())
     with ExitStack() as stack:
         stack.enter_context(maker)
+        stack.enter_context(quiet())
         earlier = stack.enter_context(Earlier(feature_file(study, layout, name), header))
         writer = stack.enter_context(FeatureWriter(path, header, lock))
         stack.enter_context(bar)

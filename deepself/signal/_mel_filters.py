@@ -55,6 +55,31 @@ def check_mel(n_mels: int, fmin: float, fmax: float, mel: str) -> None:
         raise ValueError(f"fmin ({fmin:g} Hz) must lie between 0 and fmax ({fmax:g} Hz)")
 
 
+BAND = 16
+"""Filters that are applied together: low ones see few of the Fourier bins."""
+
+
+def apply_filters(filters: Tensor, power: Tensor) -> Tensor:
+    """Sum power (..., bins, frames) under filters (n_mels, bins), leaving out most zeros."""
+    parts = [
+        rows.to(power.device) @ power[..., low : low + rows.shape[1], :]
+        for low, rows in _bands(filters)
+    ]
+    return torch.cat(parts, dim=-2)
+
+
+@lru_cache(maxsize=16)  # by identity: the filters are kept, too
+def _bands(filters: Tensor) -> list[tuple[int, Tensor]]:
+    """Bands of filters, and the first of the bins that they see."""
+    bands = []
+    for rows in filters.split(BAND):
+        seen = rows.amax(dim=0).nonzero().ravel()
+        # Filters narrower than a bin see none; they sum nothing.
+        low, high = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 1)
+        bands.append((low, rows[:, low:high].contiguous()))
+    return bands
+
+
 @lru_cache(maxsize=16)
 def mel_filters(
     sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float, mel: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -41,8 +43,13 @@ def stft_power(signal: Tensor, n_fft: int, hop_length: int, win_length: int | No
         raise ValueError(
             f"signal has {samples} samples; n_fft is {n_fft}: lower n_fft, or take a longer signal"
         )
-    window = torch.hann_window(length, device=signal.device)
-    return centred_power(signal, n_fft, hop_length, window, "constant")
+    return centred_power(signal, n_fft, hop_length, hann(length, signal.device), "constant")
+
+
+@lru_cache(maxsize=16)
+def hann(length: int, device: torch.device) -> Tensor:
+    """Return the periodic Hann window, shape (length,)."""
+    return torch.hann_window(length, device=device)
 
 
 def centred_power(
@@ -59,5 +66,6 @@ def centred_power(
         pad_mode=pad_mode,
         return_complex=True,
     )
-    power = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
+    parts = torch.view_as_real(spectrum.mT)  # frame by frame, as the transform leaves them
+    power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1]).mT
     return power.reshape(*signal.shape[:-1], *power.shape[-2:])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from deepself.signal._mel_filters import kaldi_filters, mel_frequencies
+from deepself.signal._mel_filters import apply_filters, kaldi_filters, mel_frequencies
 from deepself.signal._stft import centred_power
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def audioset_mel(signal: Tensor) -> Tensor:
     emphasised = values[..., 1:] - _PRE_EMPHASIS * values[..., :-1]
     window = torch.hann_window(_WIN_LENGTH, periodic=False, device=signal.device)
     power = centred_power(emphasised, _N_FFT, AUDIOSET_HOP_LENGTH, window, "reflect")
-    mel = _filters().to(signal.device) @ power
+    mel = apply_filters(_filters(), power)
     return ((mel + 1e-5).log() + 4.5) / 5.0
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepself.signal._decibels import power_to_db_
-from deepself.signal._mel_filters import check_mel, mel_filters
+from deepself.signal._mel_filters import apply_filters, check_mel, mel_filters
 from deepself.signal._stft import stft_power
 
 _LN_OFFSET = 1e-6
@@ -150,7 +150,7 @@ def _mel_power(
     check_mel(n_mels, fmin, upper, mel)
     power = stft_power(signal, *lengths)
     filters = mel_filters(float(sample_rate), lengths[0], n_mels, float(fmin), float(upper), mel)
-    return filters.to(power.device) @ power
+    return apply_filters(filters, power)
 
 
 @lru_cache(maxsize=8)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from deepself.signal._decibels import log_power_
-from deepself.signal._mel_filters import mel_filters, mel_frequencies
-from deepself.signal._stft import centred_power
+from deepself.signal._mel_filters import apply_filters, mel_filters, mel_frequencies
+from deepself.signal._stft import centred_power, hann
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,10 +58,10 @@ def panns_mel(signal: Tensor) -> Tensor:
             f"signal has {samples} samples; the PANNs front end needs at least "
             f"{PANNS_LEAST_SAMPLES}"
         )
-    window = torch.hann_window(_N_FFT, device=signal.device)
+    window = hann(_N_FFT, signal.device)
     power = centred_power(signal, _N_FFT, PANNS_HOP_LENGTH, window, "reflect")
     filters = mel_filters(float(PANNS_SAMPLE_RATE), _N_FFT, *_BAND, "slaney")
-    return log_power_(filters.to(power.device) @ power)
+    return log_power_(apply_filters(filters, power))
 
 
 def panns_frequencies() -> np.ndarray:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepself.signal import butterworth, least_samples, notch
+from deepself.signal._recursion import LONG
 from tests.signal.draws import CHANNELS, RATES, SEEDS, noise, relative_error
 
 
@@ -245,3 +246,48 @@ def test_any_signal_is_filtered_or_refused_with_the_numbers(
     else:
         with pytest.raises(ValueError, match=rf"has {samples} samples; .* needs at least \d+"):
             both(signal)
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    st.sampled_from(["low", "high", "band", "stop"]),
+    st.integers(1, 9),
+    st.integers(1, 3),
+    st.sampled_from([500.0, 8000.0, 44100.0]),
+    st.integers(0, 2**32 - 1),
+)
+def test_long_signals_equal_scipy_too(kind, order, channels, rate, seed):
+    """From some length on, the sections of a filter run side by side."""
+    random = np.random.default_rng(seed)
+    samples = LONG + int(random.integers(0, 999))
+    signal = random.standard_normal((channels, samples)) + random.uniform(-50, 50)
+    low, high = np.sort(random.uniform(0.002, 0.45, 2)) * rate
+    if high < 1.05 * low:
+        high = 1.05 * low
+    edges = {"low": {"high": high}, "high": {"low": low}}.get(kind, {"low": low, "high": high})
+    found = butterworth(
+        torch.from_numpy(signal.astype(np.float32)),
+        rate,
+        **edges,
+        stop=kind == "stop",
+        order=order,
+    )
+    names = {"low": "lowpass", "high": "highpass", "band": "bandpass", "stop": "bandstop"}
+    band = list(edges.values()) if len(edges) > 1 else next(iter(edges.values()))
+    sections = scipy.signal.butter(order, band, names[kind], fs=rate, output="sos")
+    padding = least_samples(**edges, stop=kind == "stop", order=order) - 1
+    given = signal.astype(np.float32).astype(float)
+    expected = scipy.signal.sosfiltfilt(sections, given, padlen=padding)
+    # Relative to the signal: of a large constant, a high-pass leaves little but rounding.
+    assert np.abs(found.numpy() - expected).max() <= 1e-4 * np.abs(expected).max() + 1e-6
+
+
+def test_sections_whose_sum_would_lose_digits_stay_a_cascade():
+    from deepself.signal._recursion import side_by_side
+
+    wide = scipy.signal.butter(4, [50, 15000], "bandpass", fs=32000, output="sos")
+    assert side_by_side(wide.tobytes()) is not None
+    twice = np.concatenate([wide, wide])  # equal poles have no partial fractions
+    assert side_by_side(twice.tobytes()) is None
+    close = scipy.signal.butter(12, [1.0, 1.1], "bandpass", fs=44100, output="sos")
+    assert side_by_side(close.tobytes()) is None

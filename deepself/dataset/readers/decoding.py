@@ -53,6 +53,11 @@ def decoding(what: str, path: Path | None = None, *, chatter: bool = False) -> I
         raise ReadError(f"cannot be decoded as {what}: {reason}") from None
 
 
+def quiet() -> AbstractContextManager[None]:
+    """Hold decoders' warnings back for a while: each file then need not do so anew."""
+    return _warnings.held()
+
+
 class _Process:
     """A state of the whole process: entered by the first of several threads, left by the last.
 
