@@ -56,14 +56,12 @@ class Predictions:
         place = {key: i for i, key in enumerate(dict.fromkeys(keys))}
         row_of = np.array([place[key] for key in keys])
         first = np.unique(row_of, return_index=True)[1]
-        sums = np.zeros((len(place), len(self.classes)))
-        np.add.at(sums, row_of, self.probabilities)
         return Predictions(
             self.partition[first],
             self.ids[first],
             self.labels[first],
             self.classes,
-            sums / np.bincount(row_of)[:, None],
+            means(self.probabilities, row_of, len(place)),
         )
 
     @property
@@ -76,6 +74,16 @@ class Predictions:
     def predicted(self) -> np.ndarray:
         """Index of each row's most probable class, shape (rows,)."""
         return self.probabilities.argmax(axis=1)
+
+
+def means(probabilities: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    """Mean of the rows (rows, classes) at each of `count` places: (count, classes), float64.
+
+    This is how windows speak for their recording, while a network is trained and afterwards.
+    """
+    sums = np.zeros((count, probabilities.shape[1]))
+    np.add.at(sums, places, probabilities)
+    return sums / np.bincount(places, minlength=count)[:, None]
 
 
 def write_predictions(path: str | Path, predictions: Predictions) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from deepself.dataset.folds import read_partitions
 from deepself.store.features import FeatureFile
 from deepself.store.files import read_table
+from deepself.store.predictions import means
 
 REDUCED = {
     "channel": lambda axes: (0, *range(2, axes)),
@@ -125,13 +126,6 @@ def _clear(items: np.ndarray, lengths: np.ndarray | None) -> None:
             row[length:] = 0
 
 
-def means(values: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
-    """Mean of the rows of `values` at each of `count` places."""
-    sums = np.zeros((count, values.shape[1]))
-    np.add.at(sums, places, values)
-    return sums / np.bincount(places, minlength=count)[:, None]
-
-
 def load_fold(feature: Path, folds: Path, fold: str, classes: list[str]) -> dict[str, Part]:
     """Read a feature's items into the partitions of a fold: train, dev and test."""
     label_of = {row["id"]: row["label"] for row in read_table(folds)}
@@ -140,7 +134,7 @@ def load_fold(feature: Path, folds: Path, fold: str, classes: list[str]) -> dict
     with FeatureFile(feature) as file:
         for partition, ids in read_partitions(folds, fold).items():
             rows = file.rows(ids)
-            recordings = np.repeat(np.arange(len(ids)), [len(file.rows([name])) for name in ids])
+            recordings = np.repeat(np.arange(len(ids)), file.counts(ids))
             labels = np.array([index[label_of[name]] for name in ids], dtype=np.int64)
             starts, lengths = (
                 None if values is None else values[rows] for values in (file.starts, file.lengths)

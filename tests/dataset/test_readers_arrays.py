@@ -3,14 +3,13 @@
 import io
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 from deepself.dataset.readers import ReadError, read
 from deepself.study.dataset import SensorModality
-
-h5py = pytest.importorskip("h5py")
 
 TABLE = np.array([[1.5, -2], [3, 4e-3], [5, 6]])
 

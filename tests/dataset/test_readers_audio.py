@@ -4,14 +4,13 @@ import io
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
 from deepself.dataset.readers import ReadError, read
 from deepself.study.dataset import AudioModality
-
-av = pytest.importorskip("av")
 
 TIME = np.arange(4000) / 8000
 STEREO = 0.5 * np.stack([np.sin(2 * np.pi * 440 * TIME), 0.3 * np.cos(2 * np.pi * 300 * TIME)])

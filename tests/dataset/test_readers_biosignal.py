@@ -1,13 +1,12 @@
 """EDF, BDF and WFDB, written by their own writers, are read as they were meant."""
 
 import numpy as np
+import pyedflib
 import pytest
+import wfdb
 
 from deepself.dataset.readers import ReadError, companions, read
 from deepself.study.dataset import SensorModality
-
-pyedflib = pytest.importorskip("pyedflib")
-wfdb = pytest.importorskip("wfdb")
 
 SIGNALS = np.random.default_rng(0).uniform(-90, 90, (2, 512))
 STEP = {".edf": 200 / 2**16, ".bdf": 200 / 2**24}

@@ -3,13 +3,12 @@
 import io
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from deepself.dataset.readers import ReadError, read
 from deepself.study.dataset import VideoModality
-
-av = pytest.importorskip("av")
 
 FORMATS = [
     ("a.mp4", "mp4", "libx264", "yuv420p", 0.03),

@@ -19,8 +19,6 @@ from deepself.tracking.entries import Entry, entries, flatten
 from deepself.tracking.log import origin, track
 from tests.synthetic import Plan, build, finish
 
-pytest.importorskip("mlflow")
-
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory):
