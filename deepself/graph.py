@@ -14,7 +14,13 @@ from deepself.store.files import canonical_json, write_text
 from deepself.store.published import weights_file
 from deepself.study import Layout, identity, parse
 from deepself.study.features import Computed, Embedding
-from deepself.study.identity import digest, feature_file, read_dataset, shard_files
+from deepself.study.identity import (
+    digest,
+    feature_file,
+    initial_weights,
+    read_dataset,
+    shard_files,
+)
 from deepself.study.load import read_yaml
 from deepself.study.references import members
 
@@ -100,13 +106,18 @@ class Graph:
 
     # Files, which are known once `split` has run.
 
-    def feature(self, model: str) -> Path:
-        """Feature file of a model."""
-        return feature_file(self.study, self.layout, self.study.models[model].feature)
+    def model_features(self, model: str) -> list[Path]:
+        """Feature files of a model: one, or one a branch."""
+        files = (
+            feature_file(self.study, self.layout, name)
+            for name in self.study.models[model].features
+        )
+        return list(dict.fromkeys(files))
 
     def features(self) -> list[Path]:
         """Feature files of all models, each once."""
-        return list(dict.fromkeys(self.feature(model) for model in self.study.models))
+        files = (file for model in self.study.models for file in self.model_features(model))
+        return list(dict.fromkeys(files))
 
     def feature_inputs(self, path: str) -> list[Path]:
         """What a feature is made from besides recordings: another feature, weights, its shards."""
@@ -126,12 +137,11 @@ class Graph:
             return inputs
         return []
 
-    def weights(self, model: str) -> list[Path]:
-        """Pretrained weights of a model, if it has any."""
-        chosen = self.study.models[model]
-        if chosen.network is None or chosen.weights is None:
-            return []
-        return [weights_file(self.layout.results, chosen.network.type, chosen.weights)]
+    def weights(self, model: str, fold: str, seed: str) -> list[Path]:
+        """Files that a run's networks start from: published weights, or another run's."""
+        parts = self.study.models[model].inputs.values()
+        found = [initial_weights(self.layout, part, fold, int(seed)) for part in parts]
+        return list(dict.fromkeys(path for path in found if path is not None))
 
     def members(self, fusion: str) -> list[str]:
         """Names of a fusion's members."""

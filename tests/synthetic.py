@@ -284,7 +284,7 @@ def _run(
         "model": model,
         "fold": fold,
         "seed": seed,
-        "feature": {"name": spec.feature, "kind": kind, "file": str(path), "shape": [1, 40, 63]},
+        "features": [{"name": spec.feature, "kind": kind, "file": str(path), "shape": [1, 40, 63]}],
         "type": spec.method.type,
         "parameters": 12345 if spec.network else len(plan.classes) * 513,
         "best": best,

@@ -18,6 +18,8 @@ VERBS = {
     "extract": "make one feature of all recordings",
     "inspect": "show what a feature file holds and what made it",
     "fetch": "fetch published data or weights, verified by checksum",
+    "networks": "list the networks, what they read, their settings and weights",
+    "describe": "print a network layer by layer: shapes, parameters, multiply-adds",
     "train": "train one model on one fold",
     "fuse": "combine the predictions of several models",
     "score": "score every run and fusion",

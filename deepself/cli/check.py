@@ -3,6 +3,7 @@
 import argparse
 
 from deepself.cli.common import add_study, open_study, positive
+from deepself.errors import UserError
 
 SHOWN = 10
 """Lines of one sort before the rest is only counted."""
@@ -26,6 +27,12 @@ def run(args: argparse.Namespace) -> None:
     print(f"{found.usable} recordings are fine ({found.read} files read): {layout.inventory}")
     if found.skipped:
         print(f"{len(found.skipped)} were left out: {layout.skipped}")
+
+    from deepself.training.fits import misfits
+
+    lines = list(misfits(study, layout))
+    if lines:
+        raise UserError("\n".join(lines))
 
 
 def _list(what: str, lines: list[str]) -> None:

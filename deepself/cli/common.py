@@ -5,9 +5,10 @@ import argparse
 from deepself.study import Layout, Study, load
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
+def add_study(parser: argparse.ArgumentParser, optional: bool = False) -> None:
     """Add the study file and its overrides."""
-    parser.add_argument("study", metavar="STUDY", help="the study's YAML file")
+    many = "?" if optional else None
+    parser.add_argument("study", metavar="STUDY", nargs=many, help="the study's YAML file")
     parser.add_argument(
         "--set",
         action="append",

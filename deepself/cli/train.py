@@ -1,51 +1,174 @@
 """`deepself train`."""
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from deepself.cli.common import add_study, open_study, positive
+from deepself.cli.hyperparameters import add_hyperparameters, changed, given
 from deepself.errors import UserError
 from deepself.store.files import TakenOverError
+from deepself.store.published import published
+from deepself.study import Study
 from deepself.study.identity import read_dataset
+from deepself.study.layout import RESULTS
+from deepself.study.networks import Branches
+from deepself.study.references import problems
+
+if TYPE_CHECKING:
+    from deepself.training.job import Job
+
+OWN = RESULTS / "train"
+"""Where runs go that are no part of a study's results."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    add_study(parser)
-    parser.add_argument("--model", required=True, metavar="NAME", help="a model of the study")
-    parser.add_argument("--fold", required=True, metavar="NAME", help="a fold of the study")
-    parser.add_argument("--seed", type=int, help="default: the study's first")
+    parser.epilog = (
+        "With a study: one of its runs. Options of network and training change it, and it then "
+        "goes to --output, not to the study's results. Without a study: --input, --folds and "
+        "--network; of all folds, or of --fold."
+    )
+    add_study(parser, optional=True)
+    parser.add_argument("--model", metavar="NAME", help="a model of the study")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="a feature file, KIND-….h5")
+    parser.add_argument(
+        "--folds",
+        type=Path,
+        metavar="FILE",
+        help="a table with the columns id, label and fold-1, fold-2, …, each of train, dev, test",
+    )
+    parser.add_argument("--fold", metavar="NAME", help="a fold")
+    parser.add_argument("--seed", type=int, help="default: the study's first, or 0")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"default: below {OWN}/")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_hyperparameters(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train one model on one fold."""
+    """Train one model on one fold of a study, or a network on a feature file."""
+    if args.study is None:
+        _train_file(args)
+    else:
+        _train_study(args)
+
+
+def _train_study(args: argparse.Namespace) -> None:
+    for name in ("input", "folds"):
+        if getattr(args, name) is not None:
+            raise UserError(f"--{name}: belongs to training without a study")
+    for name in ("model", "fold"):
+        if getattr(args, name) is None:
+            raise UserError(f"--{name}: say which of the study to train")
     study, layout = open_study(args)
     if args.model not in study.models:
         known = ", ".join(study.models)
         raise UserError(f"--model: the study has no model {args.model!r}; known: {known}")
-
     seed = study.seeds[0] if args.seed is None else args.seed
     if seed not in study.seeds:
         raise UserError(f"--seed: {seed} is none of the study's seeds ({study.seeds})")
-
     folds = read_dataset(layout)["folds"]
     if args.fold not in folds:
         raise UserError(f"--fold: the study has no fold {args.fold!r}; known: {', '.join(folds)}")
+    own = not given(args)
+    if not own:
+        study = _changed_study(study, args)
 
-    from deepself.training.run import Run, train
+    from deepself.training.job import Run, job_of
 
+    job = job_of(study, layout, Run(args.model, args.fold, seed))
+    if not own or args.output is not None:
+        folder = args.output or OWN / f"{study.name}-{args.model}"
+        job = replace(job, folder=folder / f"fold-{args.fold}" / f"seed-{seed}")
+        own = False
     try:
-        record = train(study, layout, Run(args.model, args.fold, seed), args.threads, args.device)
+        record = _train(job, args)
     except TakenOverError:
         raise
     except Exception:
         # The tables stand on this run, unless what it left before is still there.
-        if not (layout.run(args.model, args.fold, seed) / "predictions.csv").exists():
+        if own and not (job.folder / "predictions.csv").exists():
             layout.withdraw()
         raise
+    _say(record)
+    if not own:
+        print(job.folder)
+
+
+def _changed_study(study: Study, args: argparse.Namespace) -> Study:
+    """The study with the options' hyperparameters, checked like one that was read."""
+    model = study.models[args.model]
+    axes = {"waveform": 2, "film": 4}.get(study.features[model.features[0]].kind, 3)
+    models = {**study.models, args.model: changed(model, args, axes)}
+    study = study.model_copy(update={"models": models})
+    broken = [f"{path}: {message}" for path, message in problems(study)]
+    if broken:
+        raise UserError("\n".join(broken))
+    return study
+
+
+def _train_file(args: argparse.Namespace) -> None:
+    for name in ("input", "folds"):
+        if getattr(args, name) is None:
+            raise UserError(f"--{name}: say which; or give a study, --model and --fold")
+    if args.set or args.model is not None:
+        raise UserError(f"{'--set' if args.set else '--model'}: belongs to a study; give one")
+
+    from deepself.training.alone import jobs_of_file
+
+    jobs = jobs_of_file(
+        args.input,
+        args.folds,
+        lambda axes: changed(None, args, axes),
+        None if args.fold is None else [args.fold],
+        args.seed or 0,
+        args.output or OWN,
+    )
+    records = []
+    for job in jobs:
+        records.append(_train(job, args))
+        _say(records[-1])
+    if len(records) > 1:
+        means = {p: _mean(record["scores"][p]["uar"] for record in records) for p in DEV_AND_TEST}
+        print(f"mean of {len(records)} folds: dev UAR {means['dev']:.1%}, test {means['test']:.1%}")
+    print(jobs[0].folder.parents[1])
+
+
+DEV_AND_TEST = ("dev", "test")
+
+
+def _train(job: "Job", args: argparse.Namespace) -> dict[str, Any]:
+    _fetch_missing(job)
+
+    from deepself.training.run import train
+
+    return train(job, args.threads, args.device)
+
+
+def _fetch_missing(job: "Job") -> None:
+    """Fetch published weights that are not there; in a workflow, a rule has done it before."""
+    networks: dict[str, Any] = {"": job.method}
+    if isinstance(job.method, Branches):
+        networks = {name: branch.network for name, branch in job.method.branches.items()}
+    for name, network in networks.items():
+        path, weights = job.inputs[name].weights, getattr(network, "weights", None)
+        known = published(network.type, weights) if weights else None
+        if known is not None and path is not None and not path.exists():
+            from deepself.cli.fetch import bring
+
+            print(f"{path}: {bring(known, path)}")
+
+
+def _mean(values: Any) -> float:
+    known = list(values)
+    return sum(known) / len(known)
+
+
+def _say(record: dict[str, Any]) -> None:
     scores, seconds = record["scores"], record["seconds"]["total"]
     print(
-        f"{args.model} fold {args.fold} seed {seed}: dev UAR {scores['dev']['uar']:.1%}, "
-        f"test UAR {scores['test']['uar']:.1%}, {seconds:.1f} s"
+        f"{record['model']} fold {record['fold']} seed {record['seed']}: "
+        f"dev UAR {scores['dev']['uar']:.1%}, test UAR {scores['test']['uar']:.1%}, {seconds:.1f} s"
     )

@@ -1,5 +1,6 @@
 """Features that are made from another feature: pictures of spectral images, and embeddings."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,25 @@ import torch
 
 from deepself import signal
 from deepself.errors import UserError
+from deepself.features.layers import Layer
 from deepself.features.transforms import Axes
 from deepself.networks import build
-from deepself.networks.base import Network
+from deepself.networks.starting import start_from
 from deepself.store.feature_writer import Batch
 from deepself.store.features import FeatureFile
-from deepself.store.published import is_imagenet, weights_file
+from deepself.store.published import is_imagenet, published, weights_file
 from deepself.store.weights import read_weights
 from deepself.study.features import Derived, Embedding, Rendered
+from deepself.study.networks import PictureNetwork, class_of
 
 ROWS = 16
 """Windows of a recording read and made at once."""
+
+CLASSES = 2
+"""For which networks are built: their last layer is not used."""
+
+Embed = Callable[[torch.Tensor], torch.Tensor]
+"""Turns items (batch, ...) into vectors (batch, features)."""
 
 
 class Derivation(AbstractContextManager):
@@ -48,9 +57,9 @@ class Derivation(AbstractContextManager):
         self._name, self._spec = name, spec
         self._source = FeatureFile(source)
         self.samples: int | None = self._source.specification["samples"]
-        self._network = None
+        self._embed = None
         if isinstance(spec, Embedding):
-            self._network = _network(spec, self._source.shape, results)
+            self._embed = _embedder(name, spec, self._source.shape, results)
 
     def make(self, recording: str) -> Batch:
         """Items of one recording."""
@@ -58,8 +67,9 @@ class Derivation(AbstractContextManager):
         parts = np.array_split(rows, -(-len(rows) // ROWS))
         try:
             items = np.concatenate([self._make(self._read(part)) for part in parts])
-        except ValueError as error:
-            raise UserError(f"features.{self._name}: {recording}: {error}") from None
+        except (ValueError, RuntimeError) as error:  # a network says so what is too small for it
+            reason = str(error).splitlines()[0]
+            raise UserError(f"features.{self._name}: {recording}: {reason}") from None
         starts = self._source.starts
         return Batch(items, [len(items)], None if starts is None else starts[rows])
 
@@ -89,17 +99,31 @@ class Derivation(AbstractContextManager):
                 width=chosen.width,
                 layout=chosen.layout,
             )
-        assert self._network is not None
-        return self._network.embed(items)
+        assert self._embed is not None
+        return self._embed(items)
 
 
-def _network(spec: Embedding, shape: tuple[int, ...], results: Path) -> Network:
+def _embedder(name: str, spec: Embedding, shape: tuple[int, ...], results: Path) -> Embed:
+    """What makes an embedding of items of a shape."""
     path = weights_file(results, spec.network, spec.weights)
-    imagenet = is_imagenet(spec.network, spec.weights)
-    settings: dict[str, Any] = {"imagenet_normalisation": True} if imagenet else {}
+    network_type, settings = spec.network, dict[str, Any]()
+    cls = class_of(network_type)
+    if cls is not None and issubclass(cls, PictureNetwork):
+        settings["imagenet_normalisation"] = is_imagenet(network_type, spec.weights)
+    if network_type.startswith("timm/") and published(network_type, spec.weights):
+        network_type = f"{network_type}.{spec.weights}"  # each has its own statistics
     try:
-        network = build(spec.network, shape, classes=2, **settings)
-        network.load_pretrained(read_weights(path))  # type: ignore[operator]
+        network = build(network_type, shape, CLASSES, **settings)
+    except ValueError as error:
+        raise UserError(f"features.{name}: {error}") from None
+    try:
+        start_from(network, read_weights(path))
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
-    return network.eval()
+    network.eval()
+    if spec.layer is None:
+        return network.embed
+    try:
+        return Layer(network, spec.layer, spec.pool, fresh=CLASSES)
+    except ValueError as error:
+        raise UserError(f"features.{name}.layer: {error}") from None

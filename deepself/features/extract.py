@@ -37,6 +37,7 @@ BATCH_RECORDINGS = 32
 PACKAGES = (
     "torch",
     "torchvision",
+    "timm",
     "numpy",
     "scipy",
     "librosa",

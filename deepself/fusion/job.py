@@ -31,7 +31,7 @@ def fuse(study: Study, layout: Layout, name: str, fold: str, seed: int) -> Path:
     on_dev = dev_uar(members)
     chosen = names
     if fusion.choose == "best_per_modality":
-        modalities = {m: study.modality_of(study.models[m].feature) for m in names}
+        modalities = {m: study.modality_of_model(m) for m in names}
         chosen = best_per_modality(on_dev, modalities)
     fused = mean({m: members[m] for m in chosen})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -18,8 +18,8 @@ class PretrainedNetwork(Network):
     Attributes
     ----------
     final
-        Name of the final layer: where its shapes differ from the published ones (another number
-        of classes), it keeps the weights that it was built with.
+        Name of the final layer: where its number of classes differs from the published one, it
+        keeps the weights that it was built with.
     """
 
     final: ClassVar[str]
@@ -40,38 +40,56 @@ class PretrainedNetwork(Network):
         return load_checked(self, state_dict, self.final)
 
 
-def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], final: str) -> list[str]:
-    """Load ``state_dict`` into ``module``; nothing but its final layer may have another size.
+def load_checked(
+    module: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    final: str | Sequence[str],
+    *,
+    published: Callable[[str], str] = str,
+    name: str = "",
+) -> list[str]:
+    """Load ``state_dict`` into ``module``; its final layer may have another number of classes.
 
     Parameters
     ----------
     module
-        A network whose keys are those of the published weights.
+        The network.
     state_dict
         The published weights.
     final
-        Name of the final layer, as "fc". Where its shapes differ (another number of classes), it
-        keeps the weights that it was built with.
+        Published name of the final layer, as "fc", or of several that vote. With another number of
+        classes they keep the weights that they were built with.
+    published
+        Gives the published name of one of the module's keys; they are the same by default.
+    name
+        What an error calls the network; its class by default.
 
     Returns
     -------
     list of str
-        The keys that kept their own weights; empty where all were loaded.
+        The published names of the keys that kept their own weights; empty where all were loaded.
 
     Raises
     ------
     ValueError
         For keys that are missing, surplus, or of another shape; nothing has been loaded then.
     """
-    own = module.state_dict()
+    names = {published(key): key for key in module.state_dict()}
+    own = {published(key): value for key, value in module.state_dict().items()}
     # Weights saved before PyTorch 0.4.1 lack these counters, which a fixed momentum never reads.
     given = {key: own[key] for key in own if key.endswith(".num_batches_tracked")}
     given |= state_dict
-    kept = [key for key in own if key.startswith(f"{final}.")]
-    if all(key in given and given[key].shape == own[key].shape for key in kept):
+    finals = (final,) if isinstance(final, str) else tuple(final)
+    last = [key for key in own if key.startswith(tuple(f"{layer}." for layer in finals))]
+    kept = last
+    if all(key in given and given[key].shape == own[key].shape for key in last):
         kept = []
-    loaded = [key for key in own if key not in kept and key in given]
-    wrong = [key for key in loaded if given[key].shape != own[key].shape]
+    # Only the first axis of a final weight or bias counts the classes.
+    wrong = [
+        key
+        for key in own
+        if key in given and given[key].shape[key in kept :] != own[key].shape[key in kept :]
+    ]
     problems = [
         f"{what} {keys}"
         for what, keys in (
@@ -82,9 +100,9 @@ def load_checked(module: nn.Module, state_dict: Mapping[str, Tensor], final: str
         if keys
     ]
     if problems:
-        name = type(module).__name__
+        name = name or type(module).__name__
         raise ValueError(f"these weights do not fit {name}: {'; '.join(problems)}")
-    module.load_state_dict({key: own[key] if key in kept else given[key] for key in own})
+    module.load_state_dict({names[key]: own[key] if key in kept else given[key] for key in own})
     return kept
 
 

@@ -36,9 +36,10 @@ class Network(nn.Module, ABC):
         Parameters
         ----------
         x
-            The batch; items shorter than its last axis are padded at the end.
+            The batch; items shorter than its time axis are padded at the end. That axis is the
+            last, but in films ``(batch, channels, frames, height, width)`` the frames'.
         lengths
-            True lengths along the last axis, ``(batch,)``; None says that all are full.
+            True lengths along the time axis, ``(batch,)``; None says that all are full.
 
         Returns
         -------

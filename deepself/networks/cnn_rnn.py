@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 
 from torch import Tensor, nn
 
 from deepself.networks.base import Network, check_input
 from deepself.networks.conv_stack import ConvStack
 from deepself.networks.layers import PerLayer
-from deepself.networks.rnn import MAX_RAW_STEPS, Recurrent, as_sequence
+from deepself.networks.rnn import MAX_RAW_STEPS, Recurrent, as_sequence, per_step
 
 
 class CNNRNN(Network):
     """Convolutional recurrent network (CRNN) [1]_, not tied to the length it was built with.
 
-    The front is 1D for signals and 2D for images. It keeps the time axis, whose positions are the
-    steps of the recurrent back; what is left of channels and bins becomes the features of a step.
+    The front is 1D for signals, 2D for images and 3D for films. It keeps the time axis, whose
+    positions are the steps of the recurrent back: samples, or frames. What is left of channels and
+    bins, or of height and width, becomes the features of a step.
 
     Parameters
     ----------
     input_shape
-        ``(channels, samples)`` or ``(channels, bins, frames)``.
+        ``(channels, samples)``, ``(channels, bins, frames)`` or
+        ``(channels, frames, height, width)``.
     classes
         Number of classes.
-    channels, kernel_size, stride, padding, pool, normalisation, activation
+    channels, kernel_size, stride, padding, dilation, groups, pool, pool_type, normalisation
         The front's; see :class:`deepself.networks.conv_stack.ConvStack`.
+    activation
+        Name of the front's activation.
     cell, hidden_size, num_layers, bidirectional, readout
         The back's; see :class:`deepself.networks.rnn.Recurrent`.
     dropout
-        Probability between recurrent layers and before the classifier.
+        Probability between recurrent layers and before the classifier; none in the front, as in
+        :class:`deepself.networks.cnn.CNN1d`.
 
     Raises
     ------
@@ -53,7 +57,10 @@ class CNNRNN(Network):
         kernel_size: PerLayer = 3,
         stride: PerLayer = 1,
         padding: PerLayer | str = "same",
+        dilation: PerLayer = 1,
+        groups: PerLayer = 1,
         pool: PerLayer = 2,
+        pool_type: str = "max",
         normalisation: str = "batch",
         activation: str = "relu",
         cell: str = "gru",
@@ -64,7 +71,7 @@ class CNNRNN(Network):
         readout: str = "last",
     ) -> None:
         super().__init__()
-        check_input("cnn_rnn", input_shape, classes, (2, 3))
+        check_input("cnn_rnn", input_shape, classes, (2, 3, 4))
         self.front = ConvStack(
             input_shape[0],
             input_shape[1:],
@@ -72,18 +79,21 @@ class CNNRNN(Network):
             kernel_size=kernel_size,
             stride=stride,
             padding=padding,
+            dilation=dilation,
+            groups=groups,
             pool=pool,
+            pool_type=pool_type,
             normalisation=normalisation,
             activation_name=activation,
         )
-        *bins, steps = self.front.out_sizes
+        steps, features = per_step(self.front.out_channels, self.front.out_sizes)
         if len(input_shape) == 2 and steps > MAX_RAW_STEPS:
             raise ValueError(
                 f"cnn_rnn: the front leaves {steps:,} steps of {input_shape[1]:,} samples, "
                 f"hopelessly slow: raise pool or stride until at most {MAX_RAW_STEPS:,} are left"
             )
         self.back = Recurrent(
-            self.front.out_channels * prod(bins),
+            features,
             cell=cell,
             hidden_size=hidden_size,
             num_layers=num_layers,

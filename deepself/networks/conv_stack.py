@@ -1,67 +1,53 @@
-"""Convolutional layers over one or two axes, their sizes checked before they are built."""
+"""Convolutional layers over one, two or three axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 from torch import Tensor, nn
 
+from deepself.networks.geometry import ConvLayer, geometries, lay_out
 from deepself.networks.layers import (
-    Length,
-    Normalisation,
     PerLayer,
     activation,
-    at_least,
     choose,
-    conv_length,
-    per_layer,
-    valid_steps,
+    silence,
+    time_axis,
+    within,
 )
+from deepself.networks.norms import NORMALISATIONS, build_norm
+from deepself.networks.pooling import pooling
 
-AXIS_NAMES = {1: ("samples",), 2: ("bins", "frames")}
 # Any, since torch types each module's sizes by its number of axes.
-CONVOLUTION: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}
-ZERO_PAD: dict[int, Any] = {1: nn.ZeroPad1d, 2: nn.ZeroPad2d}
-NORM: dict[int, Any] = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d}
-MAX_POOL: dict[int, Any] = {1: nn.MaxPool1d, 2: nn.MaxPool2d}
-
-
-class Geometry(NamedTuple):
-    """One layer's sizes, one entry an axis; a padding is what comes before and after."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    pool: tuple[int, ...]
-
-    def convolved(self, axis: int, length: Length) -> Length:
-        """Length after the convolution."""
-        return conv_length(length, self.kernel[axis], self.stride[axis], sum(self.padding[axis]))
-
-    def pooled(self, axis: int, length: Length) -> Length:
-        """Length after the convolution and the pooling."""
-        pool = self.pool[axis]
-        return conv_length(self.convolved(axis, length), pool, pool)
+CONVOLUTION: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+ZERO_PAD: dict[int, Any] = {1: nn.ZeroPad1d, 2: nn.ZeroPad2d, 3: nn.ZeroPad3d}
 
 
 class ConvStack(nn.Module):
-    """Layers of convolution, normalisation, activation and max-pooling.
+    """Layers of convolution, normalisation, activation and pooling.
 
     Parameters
     ----------
     in_channels
         Channels of the input.
     sizes
-        Its other axes: ``(samples,)`` or ``(bins, frames)``.
+        Its other axes: ``(samples,)``, ``(bins, frames)`` or ``(frames, height, width)``.
     channels
         Channels of each layer; their number is the number of layers.
-    kernel_size, stride, padding, pool
-        One number, or a list with one a layer; on two axes an entry may be a pair
-        ``[bins, frames]``. ``padding="same"`` keeps the length on an axis whose stride is 1, and
-        pads ``kernel // 2`` at both ends of any other. A pool of 1 is none.
+    kernel_size, stride, padding, dilation, pool
+        One number, or a list with one a layer; on several axes an entry may be a list with one an
+        axis: ``[bins, frames]`` or ``[frames, height, width]``. ``padding="same"`` keeps the
+        length on an axis whose stride is 1, and pads half of what the dilated kernel covers at
+        both ends of any other. A pool of 1 is none.
+    groups
+        Into how many groups a layer's channels are parted, each convolved by itself: one number,
+        or a list with one a layer.
+    pool_type
+        "max" or "average", over windows that do not overlap.
     normalisation
-        "batch" or "none".
+        "batch", "instance", "group", "layer" or "none"; see
+        :func:`deepself.networks.norms.build_norm`.
     activation_name
         Name of the activation.
 
@@ -73,7 +59,8 @@ class ConvStack(nn.Module):
     Raises
     ------
     ValueError
-        Where a kernel or a pooling is longer than what is left of the input.
+        Where a kernel or a pooling is longer than what is left of the input, groups do not divide
+        the channels, a normalisation would see single values, or a setting is out of range.
     """
 
     def __init__(
@@ -85,128 +72,93 @@ class ConvStack(nn.Module):
         kernel_size: PerLayer,
         stride: PerLayer,
         padding: PerLayer | str,
+        dilation: PerLayer,
+        groups: PerLayer,
         pool: PerLayer,
+        pool_type: str,
         normalisation: str,
         activation_name: str,
     ) -> None:
         super().__init__()
         if not channels:
             raise ValueError("channels is empty: give one number a convolutional layer")
-        choose("normalisation", normalisation, get_args(Normalisation))
-        self.layout = _layout(len(channels), len(sizes), kernel_size, stride, padding, pool)
-        self.out_sizes = _sizes_left(self.layout, sizes)
-        blocks = []
-        for number, (width, geometry) in enumerate(zip(channels, self.layout, strict=True), 1):
-            at_least(f"channels of layer {number}", width)
-            blocks.append(_block(in_channels, width, geometry, normalisation, activation_name))
-            in_channels = width
-        self.blocks = nn.ModuleList(blocks)
-        self.out_channels = in_channels
+        choose("normalisation", normalisation, NORMALISATIONS)
+        layout = geometries(
+            len(channels),
+            len(sizes),
+            kernel_size=kernel_size,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            pool=pool,
+        )
+        layers, self.out_sizes = lay_out(
+            in_channels, sizes, channels, layout, groups, normalisation
+        )
+        self.blocks = nn.ModuleList(
+            Block(layer, pool_type, normalisation, activation_name) for layer in layers
+        )
+        self.out_channels = layers[-1].channels
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Give the maps ``(batch, out_channels, *out_sizes)`` and their true lengths.
 
-        What lies beyond an item's true length is set to zero before every layer, as if the item
-        had come alone: an item's maps do not depend on the company it keeps.
+        Lengths run along the last axis, or along the frames of films. What lies beyond an item's
+        true length is set to zero before every layer, as if the item had come alone: an item's
+        maps do not depend on the company it keeps.
         """
-        x, lengths = _silence(x, lengths)
-        for block, geometry in zip(self.blocks, self.layout, strict=True):
-            x = block(x)
-            if lengths is not None:
-                lengths = geometry.pooled(-1, lengths)
-            x, lengths = _silence(x, lengths)
+        if lengths is not None:
+            lengths = lengths.to(x.device).clamp(1, x.shape[time_axis(x)])
+            x = silence(x, lengths)
+        for block in self.blocks:
+            x, lengths = block(x, lengths)
         return x, lengths
 
 
-def _layout(
-    layers: int,
-    axes: int,
-    kernel_size: PerLayer,
-    stride: PerLayer,
-    padding: PerLayer | str,
-    pool: PerLayer,
-) -> list[Geometry]:
-    """Spell the settings out, one geometry a layer."""
-    kernels = per_layer("kernel_size", kernel_size, layers, axes)
-    strides = per_layer("stride", stride, layers, axes)
-    pools = per_layer("pool", pool, layers, axes)
-    if isinstance(padding, str):
-        choose("padding", padding, ["same"])
-        paddings = [
-            tuple(_same(*sizes) for sizes in zip(kernel, steps, strict=True))
-            for kernel, steps in zip(kernels, strides, strict=True)
-        ]
-    else:
-        spelt = per_layer("padding", padding, layers, axes, least=0)
-        paddings = [tuple((size, size) for size in sizes) for sizes in spelt]
-    return [Geometry(*row) for row in zip(kernels, strides, paddings, pools, strict=True)]
+class Block(nn.Module):
+    """One layer of a :class:`ConvStack`, which documents the settings."""
 
-
-def _same(kernel: int, stride: int) -> tuple[int, int]:
-    """Pad before and after: to the same length with a stride of 1, else by half the kernel."""
-    return ((kernel - 1) // 2 if stride == 1 else kernel // 2, kernel // 2)
-
-
-def _sizes_left(layout: list[Geometry], sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Follow the sizes through all layers; refuse the first that does not fit."""
-    for number, geometry in enumerate(layout, start=1):
-        for axis, (name, size) in enumerate(zip(AXIS_NAMES[len(sizes)], sizes, strict=True)):
-            convolved = geometry.convolved(axis, size)
-            if convolved < 1:
-                padding = sum(geometry.padding[axis])
-                raise ValueError(
-                    f"layer {number}: its input has {size} {name} and {padding} of padding, too "
-                    f"short for a kernel of {geometry.kernel[axis]}: at most {size + padding} fits"
-                )
-            if convolved < geometry.pool[axis]:
-                raise ValueError(
-                    f"layer {number}: its input has {size} {name}, {convolved} after the "
-                    f"convolution, too short for a pool of {geometry.pool[axis]}: "
-                    f"at most {convolved} fits"
-                )
-        sizes = tuple(geometry.pooled(axis, size) for axis, size in enumerate(sizes))
-    return sizes
-
-
-def _block(
-    in_channels: int, channels: int, geometry: Geometry, normalisation: str, activation_name: str
-) -> nn.Sequential:
-    """One layer; the normalisation's own shift makes a bias idle."""
-    axes = len(geometry.kernel)
-    padding: tuple[int, ...] = tuple(before for before, _ in geometry.padding)
-    layers: list[nn.Module] = []
-    if any(before != after for before, after in geometry.padding):
-        # A convolution pads both ends alike, so an even kernel's padding is a layer of its own,
-        # which counts from the last axis backwards.
-        layers.append(ZERO_PAD[axes](sum(reversed(geometry.padding), ())))
-        padding = (0,) * axes
-    layers.append(
-        CONVOLUTION[axes](
-            in_channels,
-            channels,
-            geometry.kernel,
-            geometry.stride,
+    def __init__(
+        self, layer: ConvLayer, pool_type: str, normalisation: str, activation_name: str
+    ) -> None:
+        super().__init__()
+        self.geometry = layer.geometry
+        axes = len(self.geometry.kernel)
+        padding: tuple[int, ...] = tuple(before for before, _ in self.geometry.padding)
+        self.pad = None
+        if any(before != after for before, after in self.geometry.padding):
+            # A convolution pads both ends alike, so an even kernel's padding is a layer of its
+            # own, which counts from the last axis backwards.
+            self.pad = ZERO_PAD[axes](sum(reversed(self.geometry.padding), ()))
+            padding = (0,) * axes
+        self.convolution = CONVOLUTION[axes](
+            layer.in_channels,
+            layer.channels,
+            self.geometry.kernel,
+            self.geometry.stride,
             padding,
-            bias=normalisation == "none",
+            self.geometry.dilation,
+            layer.groups,
+            bias=normalisation == "none",  # a normalisation's own shift makes it idle
         )
-    )
-    if normalisation == "batch":
-        layers.append(NORM[axes](channels))
-    layers.append(activation(activation_name))
-    if max(geometry.pool) > 1:
-        layers.append(MAX_POOL[axes](geometry.pool))
-    return nn.Sequential(*layers)
+        self.norm = build_norm(normalisation, layer.channels)
+        self.activation = activation(activation_name)
+        self.pool = pooling(pool_type, self.geometry.pool)
 
-
-def _silence(x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Zero what lies beyond the true lengths along the last axis, and bound these to the axis."""
-    if lengths is None:
-        return x, None
-    lengths = lengths.to(x.device).clamp(1, x.shape[-1])
-    return x.masked_fill(beyond(x, lengths), 0.0), lengths
-
-
-def beyond(x: Tensor, lengths: Tensor) -> Tensor:
-    """Mask that broadcasts to ``x`` ``(batch, ..., steps)``: True past an item's true length."""
-    mask = ~valid_steps(lengths, x.shape[-1])
-    return mask.view(len(x), *[1] * (x.dim() - 2), -1)
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Give the layer's output and its true lengths, zero beyond them."""
+        axis = time_axis(x)
+        x = self.convolution(x if self.pad is None else self.pad(x))
+        valid = None
+        if lengths is not None:
+            lengths = self.geometry.convolved(axis - 2, lengths).clamp(1, x.shape[axis])
+            valid = within(x, lengths)
+        if self.norm is not None:
+            x = self.norm(x, valid)
+        x = self.activation(x)
+        if self.pool is not None:
+            x = self.pool(x)
+        if lengths is not None:
+            lengths = self.geometry.pooled(axis - 2, lengths).clamp(1, x.shape[axis])
+            x = silence(x, lengths)
+        return x, lengths

@@ -8,7 +8,7 @@ from math import prod
 from torch import Tensor, nn
 
 from deepself.networks.base import Network, check_input
-from deepself.networks.layers import DenseStack
+from deepself.networks.layers import DenseStack, silence
 
 
 class Dense(Network):
@@ -27,7 +27,8 @@ class Dense(Network):
     dropout
         Probability of dropping a hidden unit.
     normalisation
-        "batch" normalises each hidden layer before its activation; "none" does not.
+        What normalises each hidden layer before its activation: "batch" each unit over the batch,
+        "layer" each item over the units, or "none".
 
     Raises
     ------
@@ -52,5 +53,11 @@ class Dense(Network):
         self.classifier = nn.Linear(self.embedding_size, classes)
 
     def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Give the last hidden layer ``(batch, embedding_size)``; ``lengths`` plays no part."""
+        """Give the last hidden layer ``(batch, embedding_size)``.
+
+        An input is always as long as the network was built for; with ``lengths``, what lies beyond
+        counts as zero.
+        """
+        if lengths is not None:
+            x = silence(x, lengths.to(x.device))
         return self.body(x.flatten(start_dim=1))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Literal, TypeVar, get_args
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Length = TypeVar("Length", int, Tensor)
-Normalisation = Literal["none", "batch"]
-Pair = list[int] | tuple[int, ...]
-PerLayer = int | list[int] | list[int | Pair] | tuple[int | Pair, ...]  # one number, or one a layer
+PerAxis = list[int] | tuple[int, ...]
+PerLayer = int | list[int] | list[int | PerAxis] | tuple[int | PerAxis, ...]
+
+# Axes behind the channels, by their number.
+AXIS_NAMES = {1: ("samples",), 2: ("bins", "frames"), 3: ("frames", "height", "width")}
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -58,7 +60,8 @@ def per_layer(
         Its name, for the error.
     value
         One number for all layers and axes, or a list with an entry a layer; an entry is a number
-        or, on two axes, a pair ``[bins, frames]``.
+        or, on several axes, a list with one an axis: ``[bins, frames]`` or
+        ``[frames, height, width]``.
     layers, axes
         How many of each.
     least
@@ -77,8 +80,10 @@ def per_layer(
     for number, entry in enumerate(entries, start=1):
         sizes = tuple(entry) if isinstance(entry, list | tuple) else (entry,) * axes
         if len(sizes) != axes:
-            one = "one number" if axes == 1 else "one number, or a pair [bins, frames]"
-            raise ValueError(f"{setting} of layer {number} is {entry!r}: it must be {one}")
+            one = f", or a list [{', '.join(AXIS_NAMES[axes])}]" if axes > 1 else ""
+            raise ValueError(
+                f"{setting} of layer {number} is {entry!r}: it must be one number{one}"
+            )
         spelt.append(tuple(at_least(f"{setting} of layer {number}", s, least) for s in sizes))
     return spelt
 
@@ -91,9 +96,33 @@ def conv_length(length: Length, kernel: int, stride: int = 1, padding: int = 0) 
     return (length + padding - kernel) // stride + 1
 
 
+def time_axis(x: Tensor) -> int:
+    """Axis along which items of ``x`` have true lengths: the last, but the frames of films.
+
+    Films are ``(batch, channels, frames, height, width)``.
+    """
+    return 2 if x.dim() == 5 else x.dim() - 1
+
+
 def valid_steps(lengths: Tensor, steps: int) -> Tensor:
     """Mask ``(batch, steps)``: True where a step lies within its item's true length."""
     return torch.arange(steps, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def within(x: Tensor, lengths: Tensor) -> Tensor:
+    """Mask that broadcasts to ``x`` ``(batch, ...)``: True within an item's true length.
+
+    The true ``lengths`` ``(batch,)`` run along :func:`time_axis`; the mask's other axes are 1.
+    """
+    axis = time_axis(x)
+    sizes = [1] * x.dim()
+    sizes[0], sizes[axis] = x.shape[0], x.shape[axis]
+    return valid_steps(lengths, x.shape[axis]).view(sizes)
+
+
+def silence(x: Tensor, lengths: Tensor) -> Tensor:
+    """Set to zero what lies beyond the true ``lengths`` ``(batch,)`` of ``x`` ``(batch, ...)``."""
+    return x.masked_fill(~within(x, lengths), 0.0)
 
 
 class DenseStack(nn.Sequential):
@@ -110,12 +139,21 @@ class DenseStack(nn.Sequential):
     dropout
         Probability of dropping a unit after each activation.
     normalisation
-        "batch" or "none".
+        "batch", "layer" [1]_ or "none".
 
     Attributes
     ----------
     out_features
         Length of the vectors that go out.
+
+    Raises
+    ------
+    ValueError
+        For a setting out of range, or layer normalisation of a single unit.
+
+    References
+    ----------
+    .. [1] J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer Normalization", arXiv:1607.06450, 2016.
     """
 
     def __init__(
@@ -126,12 +164,19 @@ class DenseStack(nn.Sequential):
         dropout: float,
         normalisation: str = "none",
     ) -> None:
-        choose("normalisation", normalisation, get_args(Normalisation))
+        choose("normalisation", normalisation, ("batch", "layer", "none"))
         layers: list[nn.Module] = []
-        for units in hidden:
+        for number, units in enumerate(hidden, start=1):
             layers.append(nn.Linear(features, at_least("hidden", units)))
             if normalisation == "batch":
                 layers.append(nn.BatchNorm1d(units))
+            elif normalisation == "layer":
+                if units == 1:
+                    raise ValueError(
+                        f"hidden layer {number} has 1 unit, of which layer normalisation leaves "
+                        "nothing: at least 2 fit"
+                    )
+                layers.append(nn.LayerNorm(units))
             layers += [activation(activation_name), nn.Dropout(dropout)]
             features = units
         super().__init__(*layers)

@@ -1,13 +1,15 @@
-"""MobileNetV3 for log-mel images, in the layout of weights published for AudioSet."""
+"""MobileNetV3 for log-mel images, in the layout of weights for AudioSet (Schmid et al., 2023)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
-from deepself.networks._pretrained import PretrainedNetwork
+from deepself.networks._pretrained import PretrainedNetwork, load_checked
 from deepself.networks.base import check_input
 
 BINS = 128
@@ -25,7 +27,7 @@ class Stage(NamedTuple):
     stride: int
 
 
-# MobileNetV3-Large, table 1 of [2]; the first convolution comes before, the last one after.
+# MobileNetV3-Large, table 1 of [2]_; the first convolution comes before, the last one after.
 FIRST = 16
 STAGES = (
     Stage(3, 16, 16, False, nn.ReLU, 1),
@@ -51,8 +53,11 @@ CLASSIFIER = 1280
 class MobileNetAudioSet(PretrainedNetwork):
     """MobileNetV3-Large [2]_ over a log-mel image, as distilled on AudioSet [1]_.
 
-    Its keys and shapes are those of the published state dicts (``mn04_as`` for width 0.4), which
-    expect the front end described there: 32 kHz, 128 mel bins, frames of 10 ms.
+    Its keys and shapes are those of the published state dicts (``mn04_as`` for width 0.4,
+    ``mn10_as`` for 1.0), which expect the front end described there, :func:`audioset_mel
+    <deepself.signal.audioset.audioset_mel>`, and no other normalisation. Trained from random
+    weights, it predicts poorly for the first hundreds of steps: the running statistics move by a
+    hundredth a step, as published.
 
     Parameters
     ----------
@@ -61,15 +66,16 @@ class MobileNetAudioSet(PretrainedNetwork):
     classes
         Number of classes.
     width
-        Factor on all channels, each then rounded to a multiple of 8.
+        Factor on all channels, each then rounded to a multiple of 8: published are 0.4, 0.5, 1, 2,
+        3 and 4.
     dropout
         Probability before the final linear layer.
 
     Attributes
     ----------
     embedding_size
-        384 at width 0.4. The embedding is the pooled output of the convolutions, the published
-        meaning; here a hidden layer lies between it and the final linear layer.
+        960 times the width, within the rounding: 384 at 0.4. The embedding is the pooled output of
+        the convolutions, the published meaning; the classifier has a hidden layer.
 
     Raises
     ------
@@ -94,11 +100,15 @@ class MobileNetAudioSet(PretrainedNetwork):
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        check_input("mn04_as", input_shape, classes, (3,))
+        self._name = name = f"mn{round(10 * width):02}_as"
+        check_input(name, input_shape, classes, (3,))
         if tuple(input_shape[:2]) != (1, BINS):
-            raise ValueError(f"mn04_as takes (1, {BINS}, frames), not {tuple(input_shape)}")
+            raise ValueError(
+                f"{name} takes one channel of {BINS} bins, (1, {BINS}, frames), "
+                f"not {tuple(input_shape)}"
+            )
         if width <= 0:
-            raise ValueError(f"mn04_as: width must be positive, not {width}")
+            raise ValueError(f"{name}: width must be positive, not {width}")
         channels = round_channels(FIRST * width)
         layers: list[nn.Module] = [_convolution(1, channels, 3, nn.Hardswish, stride=2)]
         for stage in STAGES:
@@ -109,9 +119,9 @@ class MobileNetAudioSet(PretrainedNetwork):
         layers.append(_convolution(channels, self.embedding_size, 1, nn.Hardswish))
         self.features = nn.Sequential(*layers)
         hidden = round_channels(CLASSIFIER * width)
-        self.classifier = nn.Sequential(  # the first two keep the published numbering
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
+        self.classifier = nn.Sequential(
+            nn.Identity(),  # here, and next, the publication pools and flattens, as `embed` does:
+            nn.Identity(),  # the layers after keep their published numbers
             nn.Linear(self.embedding_size, hidden),
             nn.Hardswish(),
             nn.Dropout(dropout),
@@ -120,12 +130,15 @@ class MobileNetAudioSet(PretrainedNetwork):
         self.apply(_draw)
 
     def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Give the pooled maps ``(batch, embedding_size)``; ``lengths`` plays no part."""
-        return self.classifier[:2](self.features(x))  # type: ignore[index]
+        """Give the pooled maps ``(batch, embedding_size)``; ``lengths`` plays no part.
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Give the logits ``(batch, classes)`` of log-mel images ``(batch, 1, 128, frames)``."""
-        return self.classifier(self.features(x))
+        The published weights were learnt on clips padded with silence, all frames pooled.
+        """
+        return adaptive_avg_pool2d(self.features(x), 1).flatten(start_dim=1)
+
+    def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
+        """See :meth:`PretrainedNetwork.load_pretrained`; an error calls the network by its type."""
+        return load_checked(self, state_dict, self.final, name=self._name)
 
 
 class InvertedResidual(nn.Module):

@@ -1,18 +1,19 @@
-"""Recurrent networks over spectral images and framed signals."""
+"""Recurrent networks over spectral images, framed signals and films."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from deepself.networks.base import Network, check_input
-from deepself.networks.layers import at_least, choose
+from deepself.networks.layers import at_least, choose, time_axis, valid_steps
+from deepself.networks.readout import Attention
 
-Readout = Literal["last", "mean"]
+READOUTS = ("last", "mean", "attention")
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 MAX_RAW_STEPS = 1000  # beyond it a signal's single samples are no sensible steps
 
@@ -36,7 +37,8 @@ class Recurrent(nn.Module):
         Probability between the layers, so none with a single layer.
     readout
         "last": each direction's state once it has read the whole item; "mean": the outputs'
-        mean over the item's steps.
+        mean over the item's steps; "attention": that mean weighted by learnt scores
+        (:class:`deepself.networks.readout.Attention`).
 
     Attributes
     ----------
@@ -63,7 +65,7 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         choose("cell", cell, list(CELLS))
-        self.readout = choose("readout", readout, get_args(Readout))
+        self.readout = choose("readout", readout, READOUTS)
         self.layers = CELLS[cell](
             features,
             at_least("hidden_size", hidden_size),
@@ -74,6 +76,7 @@ class Recurrent(nn.Module):
         )
         self.directions = 2 if bidirectional else 1
         self.out_features = self.directions * hidden_size
+        self.attention = Attention(self.out_features) if readout == "attention" else None
 
     def forward(self, sequence: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Read ``(batch, steps, features)`` out as ``(batch, out_features)``.
@@ -93,9 +96,12 @@ class Recurrent(nn.Module):
             hidden = state[0] if isinstance(state, tuple) else state  # an LSTM adds its cells
             return torch.cat(tuple(hidden[-self.directions :]), dim=1)
         if lengths is None:
-            return output.mean(dim=1)
+            return output.mean(dim=1) if self.attention is None else self.attention(output)
         output, _ = pad_packed_sequence(output, batch_first=True, total_length=steps)
-        return output.sum(dim=1) / lengths.to(output.device).unsqueeze(1)  # padded with zeros
+        lengths = lengths.to(output.device)
+        if self.attention is not None:
+            return self.attention(output, valid_steps(lengths, steps))
+        return output.sum(dim=1) / lengths.unsqueeze(1)  # padded with zeros
 
 
 class RNN(Network):
@@ -104,8 +110,9 @@ class RNN(Network):
     Parameters
     ----------
     input_shape
-        ``(channels, bins, frames)``: a step is a frame of channels * bins features; or
-        ``(channels, samples)``: a step is ``frame`` samples of all channels.
+        ``(channels, bins, frames)``: a step is a frame of channels * bins features;
+        ``(channels, frames, height, width)``: a step is a frame of channels * height * width
+        features; or ``(channels, samples)``: a step is ``frame`` samples of all channels.
     classes
         Number of classes.
     cell, hidden_size, num_layers, bidirectional, readout
@@ -136,9 +143,10 @@ class RNN(Network):
         frame: int | None = None,
     ) -> None:
         super().__init__()
-        check_input("rnn", input_shape, classes, (2, 3))
+        check_input("rnn", input_shape, classes, (2, 3, 4))
         self.frame = _frame(input_shape, frame)
-        features = input_shape[0] * (input_shape[1] if len(input_shape) == 3 else self.frame)
+        _, features = per_step(input_shape[0], input_shape[1:])
+        features *= self.frame
         self.recurrent = Recurrent(
             features,
             cell=cell,
@@ -162,21 +170,28 @@ class RNN(Network):
 
 
 def as_sequence(maps: Tensor) -> Tensor:
-    """Fold ``(batch, channels, bins, steps)`` or ``(batch, channels, steps)`` into a sequence.
+    """Fold maps ``(batch, channels, ...)`` of a signal, an image or a film into a sequence.
 
     Returns
     -------
     Tensor
-        ``(batch, steps, features)``, the channels (and bins) folded into features.
+        ``(batch, steps, features)``: the time axis as steps, all other axes folded into features.
     """
-    return maps.flatten(start_dim=1, end_dim=-2).transpose(1, 2)
+    return maps.movedim(time_axis(maps), 1).flatten(2)
+
+
+def per_step(channels: int, sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Steps, and features a step, of what :func:`as_sequence` makes of such maps."""
+    steps = sizes[0] if len(sizes) == 3 else sizes[-1]
+    return steps, channels * prod(sizes) // steps
 
 
 def _frame(input_shape: tuple[int, ...], frame: int | None) -> int:
     """Give the samples a step, refused where they make no sensible sequence."""
-    if len(input_shape) == 3:
+    if len(input_shape) > 2:
         if frame is not None:
-            raise ValueError("rnn: frame is for signals; an image's steps are its frames")
+            kind = "image" if len(input_shape) == 3 else "film"
+            raise ValueError(f"rnn: frame is for signals; a step of this {kind} is one frame")
         return 1
     samples = input_shape[1]
     if frame is None:

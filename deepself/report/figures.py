@@ -163,29 +163,41 @@ def curves(histories: Histories, best: Mapping[str, int], quantity: str) -> Figu
     )
 
 
-def complexities(histories: Histories, best: Mapping[str, float]) -> Figure:
-    """Dev UAR of a classifier by complexity; the chosen one is marked."""
-    x, y, text = _joined(histories, "complexity", "dev_uar")
-    points = [
-        (float(row["complexity"]), _number(row["dev_uar"]), plain(run))
-        for run, rows in histories.items()
-        for row in rows
-        if float(row["complexity"]) == best.get(run)
-    ]
+def choices(histories: Histories, best: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Dev UAR of a classifier by what was chosen from; the chosen one is marked.
+
+    Parameters
+    ----------
+    histories
+        Rows of history.csv by run: settings that were tried, and their UAR on dev.
+    best
+        What was chosen, by run.
+    """
+    rows = [row for own in histories.values() for row in own]
+    columns = [name for name in rows[0] if name not in ("dev_uar", "seconds")] if rows else []
+    along = "complexity" if "complexity" in columns or not columns else columns[0]
+    others = [name for name in columns if name != along]
+    lines: dict[str, list[dict[str, str]]] = {}
+    points = []
+    for run, own in histories.items():
+        for row in own:
+            label = ", ".join([run, *(f"{name} {row[name]}" for name in others)])
+            lines.setdefault(label, []).append(row)
+            if all(float(row[name]) == best[run].get(name) for name in columns):
+                points.append((float(row[along]), _number(row["dev_uar"]), plain(label)))
     chosen = [list(column) for column in zip(*points, strict=True)] or [[], [], []]
+    x, y, text = _joined(lines, along, "dev_uar")
+    axis: dict[str, Any] = {"title": {"text": along}}
+    if along == "complexity":
+        axis |= {"type": "log", "dtick": 1, "exponentformat": "power"}
     return figure(
         [
             _lines(x, y, text, "dev UAR", "$first", 1.5),
-            _marks(chosen[0], chosen[1], chosen[2], "chosen complexity"),
+            _marks(chosen[0], chosen[1], chosen[2], f"chosen {along}"),
         ],
         250,
-        "Dev UAR by complexity, one line a run.",
-        xaxis={
-            "title": {"text": "complexity"},
-            "type": "log",
-            "dtick": 1,
-            "exponentformat": "power",
-        },
+        f"Dev UAR by {along}, one line a run{' and ' + ', '.join(others) if others else ''}.",
+        xaxis=axis,
         yaxis={"title": {"text": "UAR"}},
     )
 

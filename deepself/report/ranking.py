@@ -108,7 +108,7 @@ def _by_fold(rows: Table, folds: list[str], partition: str) -> list[FoldScore]:
 
 def _about(study: Study, name: str) -> str:
     model = study.models[name]
-    return f"{model.feature} → {model.method.type}"
+    return f"{' + '.join(model.features)} → {model.method.type}"
 
 
 def _about_fusion(study: Study, name: str) -> str:

@@ -134,9 +134,9 @@ def _learning(study: Study, runs: tables.Records, drawn: dict[str, Figure]) -> l
                 keys.append(f"curve-{name}-{quantity}")
                 drawn[keys[-1]] = figures.curves(histories, epochs, quantity)
         else:
-            complexity = {run: record["best"].get("complexity") for run, _, record in own}
-            keys.append(f"curve-{name}-complexity")
-            drawn[keys[-1]] = figures.complexities(histories, complexity)
+            keys.append(f"curve-{name}-choices")
+            chosen = {run: record["best"] for run, _, record in own}
+            drawn[keys[-1]] = figures.choices(histories, chosen)
         best = [record["best"] for _, _, record in own]
         learning.append({"name": name, "figures": keys, "best": best})
     return learning

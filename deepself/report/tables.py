@@ -157,11 +157,11 @@ def features(runs: Records) -> list[dict[str, Any]]:
     """Each feature file that a run read, with its name, kind, shape, digests and the models."""
     found: dict[str, dict[str, Any]] = {}
     for result, record in runs:
-        own = record["feature"]
-        made, recordings = digests_of(own["file"])
-        digests = {"made": made, "recordings": recordings}
-        entry = found.setdefault(own["file"], {**own, "models": {}, **digests})
-        entry["models"][result.name] = None
+        for own in record["features"]:
+            made, recordings = digests_of(own["file"])
+            digests = {"made": made, "recordings": recordings}
+            entry = found.setdefault(own["file"], {**own, "models": {}, **digests})
+            entry["models"][result.name] = None
     return [{**entry, "models": ", ".join(entry["models"])} for entry in found.values()]
 
 

@@ -44,6 +44,7 @@ class FeatureFile(AbstractContextManager):
     def __init__(self, path: str | Path):
         import h5py
 
+        self._path = path
         try:
             # No lock: many jobs read, none writes; and NFS and Lustre may not lock at all.
             self._file = h5py.File(path, "r", locking=False)
@@ -89,7 +90,10 @@ class FeatureFile(AbstractContextManager):
         return begins + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
     def _places(self, ids: list[str]) -> np.ndarray:
-        return np.array([self._place[name] for name in ids], dtype=np.int64)
+        try:
+            return np.array([self._place[name] for name in ids], dtype=np.int64)
+        except KeyError as error:
+            raise UserError(f"{self._path}: no recording {error}; was it made of others?") from None
 
     def read(self, ids: list[str]) -> np.ndarray:
         """Items of some recordings, in the order asked: float32, shape (rows, *item shape)."""

@@ -1,12 +1,33 @@
-"""Published weights: where each has its public home, and its checksum."""
+"""Published weights: where each has its public home, and its checksum.
 
-import hashlib
+They stand in a table beside this module, published.csv, a row each. The rows of torchvision's
+architectures are as the installed torchvision states them; `python -m tests.store.published_table`
+writes them anew, and leaves the others as they are.
+"""
+
+import csv
 import os
+import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
-from deepself.errors import UserError
+from deepself.store.checksums import file_digest, mismatch
+
+TABLE = Path(__file__).with_suffix(".csv")
+"""Published weights: the network, what a study calls them, their file, home and checksum."""
+
+LINKED = "linked"
+"""In place of a checksum: the server that holds the file knows it."""
+
+PACKAGE = "package:"
+"""Before a path, in place of an address: the file comes with a Python package."""
+
+HUB = "https://huggingface.co"
+"""Where timm's weights have their home."""
+
+TIMM_FILE = re.compile(r"timm-([A-Za-z0-9_]+)\.([a-z0-9_]+)\.safetensors")
+TIMM_TAG = re.compile(r"[a-z0-9_]+")
 
 
 @dataclass(frozen=True)
@@ -17,51 +38,77 @@ class Published:
     ----------
     name
         The name that a study gives as `weights`.
-    file, url, sha256
-        Its file name, public home and checksum.
+    file
+        Its name on disk.
+    url
+        Its public home: an address, or `package:` and the path in a Python package.
+    checksum
+        `sha256:…`, `sha256-prefix:…` (its first digits) or `md5:…` as published; `linked` where
+        the server says it; empty where nobody does.
+    pictures
+        Whether they were learnt on pictures, which the network then normalises as in training.
     """
 
     name: str
     file: str
     url: str
-    sha256: str
-
-
-PUBLISHED = {
-    "mn04_as": Published(
-        "audioset",
-        "mn04_as_mAP_432.pt",
-        "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
-        "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
-    ),
-    "resnet18": Published(
-        "imagenet",
-        "resnet18-f37072fd.pth",
-        "https://download.pytorch.org/models/resnet18-f37072fd.pth",
-        "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
-    ),
-}
-"""Published weights by network."""
+    checksum: str
+    pictures: bool
 
 
 def published(network: str, weights: str) -> Published | None:
-    """The published file that `weights` names, or None where it is a path."""
-    known = PUBLISHED[network]
-    return known if weights == known.name else None
+    """The published file that `weights` names, or None where it is a path.
+
+    Of a network `timm/…` any name that could be one of timm's tags, and is no file that exists,
+    counts as published: to know better, timm would have to be imported.
+    """
+    known = _table().get(network, {}).get(weights)
+    if known is not None or not network.startswith("timm/"):
+        return known
+    if not TIMM_TAG.fullmatch(weights) or os.path.isfile(weights):
+        return None
+    return timm_weights(network.removeprefix("timm/"), weights)
+
+
+def timm_weights(architecture: str, tag: str) -> Published:
+    """The file of an architecture of timm's under one of its tags."""
+    whole = f"{architecture}.{tag}"
+    url = f"{HUB}/timm/{whole}/resolve/main/model.safetensors"
+    return Published(tag, f"timm-{whole}.safetensors", url, LINKED, pictures=True)
+
+
+def published_names(network: str) -> list[str]:
+    """Names of the weights that are published for a network, but for timm's tags."""
+    return list(_table().get(network, {}))
+
+
+def published_files() -> dict[str, Published]:
+    """All that is published, but for timm's, by its file's name."""
+    return {known.file: known for of in _table().values() for known in of.values()}
 
 
 def weights_digest(network: str, weights: str) -> str:
-    """Checksum of a weights file: its content shapes a result, its path does not."""
-    known = published(network, weights)
-    return known.sha256 if known else file_digest(weights)
+    """What stands for the content of weights: it shapes a result, their path does not.
+
+    A SHA-256, or what is published of it; the name where only the publisher's server knows more.
+    """
+    known = published(network, weights) or _same(network, weights)
+    if known is None:
+        return file_digest(weights)
+    if known.checksum in ("", LINKED):
+        return f"{network}.{known.name}"
+    return known.checksum.removeprefix("sha256:")
 
 
 def is_imagenet(network: str, weights: str | None) -> bool:
-    """Whether weights are those trained on ImageNet, by content, whatever path they come from."""
-    known = PUBLISHED.get(network)
-    if weights is None or known is None or known.name != "imagenet":
+    """Whether weights were learnt on pictures: ImageNet's, or others normalised before training.
+
+    Known by content, whatever path they come from; but of timm's only those named by a tag.
+    """
+    if weights is None:
         return False
-    return weights_digest(network, weights) == known.sha256
+    known = published(network, weights) or _same(network, weights)
+    return known is not None and known.pictures
 
 
 def weights_file(results: Path, network: str, weights: str) -> Path:
@@ -70,16 +117,20 @@ def weights_file(results: Path, network: str, weights: str) -> Path:
     return results / "weights" / known.file if known else Path(weights)
 
 
-def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file, in hexadecimal; remembered until the file changes."""
-    try:
-        state = os.stat(path)
-    except OSError as error:
-        raise UserError(f"{path}: weights cannot be read: {error.strerror}") from None
-    return _file_digest(str(path), state.st_size, state.st_mtime_ns)
+def _same(network: str, path: str) -> Published | None:
+    """The published weights of a network that a file is a copy of, if any."""
+    for known in _table().get(network, {}).values():
+        if known.checksum and mismatch(path, known.checksum) is None:
+            return known
+    return None
 
 
-@lru_cache(maxsize=64)
-def _file_digest(path: str, _size: int, _changed: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+@cache
+def _table() -> dict[str, dict[str, Published]]:
+    """All rows, by network and name."""
+    table: dict[str, dict[str, Published]] = {}
+    with open(TABLE, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            network, pictures = row.pop("network"), row.pop("learnt_on") == "pictures"
+            table.setdefault(network, {})[row["name"]] = Published(**row, pictures=pictures)
+    return table

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
+from deepself.study.networks import TYPES
 from deepself.study.schema import Study
 
 Path = list[str | int]
@@ -66,9 +67,22 @@ def _explain_one(raw: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
             known = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
             given = problem["ctx"]["tag"]
             return f"{name}.{key}", f"unknown {key} {given!r}{nearest(given, known)}"
+        case "network_type":
+            given = problem["input"]
+            if not isinstance(given, Mapping):
+                return name, f"input should be a mapping of keys to values, not {given!r}"
+            if "type" not in given:
+                return f"{name}.type", MISSING
+            known = [*TYPES, "branches", "timm/…"]
+            return (
+                f"{name}.type",
+                f"unknown type {given['type']!r}{nearest(str(given['type']), known)}",
+            )
         case "union_tag_not_found":
             return f"{name}.{problem['ctx']['discriminator'].strip(chr(39))}", "missing; add it"
         case "string_pattern_mismatch":
+            if str(problem["input"]).startswith("timm/"):
+                return name, "write timm/ARCHITECTURE here, and the tag behind its dot as weights"
             return name, "use letters, digits, _ and - only"
         case "model_type" | "dict_type" | "model_attributes_type":
             message = "input should be a mapping of keys to values"
@@ -129,17 +143,32 @@ def _by_pattern(node: dict[str, Any]) -> dict[str, Any]:
     return next(iter(node.get("patternProperties", {}).values()), {})
 
 
+def _referenced(node: dict[str, Any]) -> dict[str, Any]:
+    return _schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
+
+
+def _is_of(node: dict[str, Any], name: Any) -> bool:
+    """Whether a section's schema is the one that its key `type` chose."""
+    key = node["properties"]["type"]
+    if "pattern" in key:
+        return isinstance(name, str) and re.search(key["pattern"], name) is not None
+    return name in key.get("enum", [key.get("const")])
+
+
 def _resolve(node: dict[str, Any], value: Any) -> dict[str, Any]:
     """Follow references, and the branch of a union that the value chose."""
     while True:
         options = [n for n in node.get("anyOf", []) if n.get("type") != "null"]
         if "$ref" in node:
-            node = _schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
+            node = _referenced(node)
         elif "discriminator" in node:
             key = node["discriminator"]["propertyName"]
             default = next(iter(node["discriminator"]["mapping"]))
             node = {"$ref": node["discriminator"]["mapping"][value.get(key, default)]}
         elif options:
             node = options[0]
+        elif "oneOf" in node:
+            name = value.get("type") if isinstance(value, Mapping) else None
+            node = next((n for n in map(_referenced, node["oneOf"]) if _is_of(n, name)), {})
         else:
             return node

@@ -249,8 +249,18 @@ class Embedding(Cached):
 
     kind: Literal["embedding"]
     of: str = Field(description="Name of the feature that the network reads.")
-    network: Literal["mn04_as", "resnet18"]
+    network: str = Field(description="Type of a network for which weights are published.")
     weights: str = Field(description="Published name, or path of a weights file.")
+    layer: str | None = Field(
+        None,
+        description=(
+            "Name of a layer, as `deepself describe` prints them; default: what the network's "
+            "classifier reads."
+        ),
+    )
+    pool: Literal["mean", "max"] = Field(
+        "mean", description="How a layer's maps or steps become one vector."
+    )
 
 
 AnySignalFeature = (

@@ -11,11 +11,12 @@ from typing import Any
 
 from deepself.errors import UserError
 from deepself.store.files import canonical_json, read_json
-from deepself.store.published import weights_digest
+from deepself.store.published import weights_digest, weights_file
 from deepself.study.features import Embedding, Rendered
 from deepself.study.layout import Layout
 from deepself.study.limits import least_seconds, needs_one_length
-from deepself.study.models import ResNet18
+from deepself.study.models import Model
+from deepself.study.networks import Branch, Branches
 from deepself.study.schema import Study
 
 VERSIONS = {
@@ -23,7 +24,7 @@ VERSIONS = {
     "check": 2,
     "split": 2,
     "extract": 2,
-    "train": 2,
+    "train": 3,
     "fuse": 2,
     "score": 2,
     "report": 2,
@@ -107,22 +108,49 @@ def feature_specification(study: Study, layout: Layout, name: str) -> dict[str, 
 
 
 def model_slice(study: Study, name: str) -> dict[str, Any]:
-    """What a run depends on, besides its feature file, its fold (with the labels) and its seed."""
+    """What a run depends on, besides its feature files, its fold (with the labels) and its seed."""
     model = study.models[name]
-    slice_ = {"version": VERSIONS["train"], **model.model_dump(exclude={"feature"})}
-    slice_["normalise"] = study.normalisation(name)
+    slice_ = {"version": VERSIONS["train"], **model.model_dump(exclude={"feature", "network"})}
     slice_["classes"] = study.dataset.classes
-    if isinstance(model.network, ResNet18):
-        slice_["network"]["imagenet_normalisation"] = study.imagenet_normalisation(name)
-    if model.network is not None and model.weights is not None:
-        slice_["network"]["weights"] = weights_digest(model.network.type, model.weights)
+    slice_["network"] = None
+    if isinstance(model.network, Branches):
+        slice_["network"] = model.network.model_dump(exclude={"branches"})
+        slice_["network"]["branches"] = {
+            branch: {"normalise": study.normalisation(part), "network": _network(study, part)}
+            for branch, part in model.network.branches.items()
+        }
+        return slice_
+    slice_["normalise"] = study.normalisation(model)
+    if model.network is not None:
+        slice_["network"] = _network(study, model)
     return slice_
+
+
+def _network(study: Study, part: Model | Branch) -> dict[str, Any]:
+    """A network's settings, its weights by their content."""
+    network = study.network(part)
+    assert network is not None
+    dumped = network.model_dump()
+    if dumped.get("weights") is not None:
+        dumped["weights"] = weights_digest(network.type, dumped["weights"])
+    return dumped
+
+
+def initial_weights(layout: Layout, part: Model | Branch, fold: str, seed: int) -> Path | None:
+    """The file that a network starts from, if it does not start from random weights."""
+    if isinstance(part, Branch) and part.initialise is not None:
+        return layout.run(part.initialise, fold, seed) / "weights.safetensors"
+    network = part.network
+    if network is None or isinstance(network, Branches):
+        return None
+    weights: str | None = getattr(network, "weights", None)
+    return None if weights is None else weights_file(layout.results, network.type, weights)
 
 
 def fusion_slice(study: Study, name: str, members: list[str]) -> dict[str, Any]:
     """What a fusion depends on, besides its members' predictions."""
     fusion = study.fusions[name].model_dump(exclude={"members"})
-    modalities = [study.modality_of(study.models[m].feature) for m in members]
+    modalities = [study.modality_of_model(m) for m in members]
     return {"version": VERSIONS["fuse"], "fusion": fusion, "modalities": modalities}
 
 

@@ -1,106 +1,94 @@
 """The part of a study that says which models are trained, and how they are fused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from deepself.study.base import Strict
+from deepself.study.networks import AnyNetwork, Branch, Branches, Normalise
 
-Probability = Annotated[float, Field(ge=0, lt=1)]
-PerLayer = PositiveInt | list[PositiveInt | tuple[PositiveInt, PositiveInt]]
-Activation = Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh"]
-BatchNorm = Literal["batch", "none"]
-
-
-class Dense(Strict):
-    """Fully connected network."""
-
-    type: Literal["dense"]
-    hidden: list[PositiveInt] = Field([128], description="Nodes of each hidden layer.")
-    activation: Activation = "relu"
-    dropout: Probability = 0.0
-    normalisation: BatchNorm = "none"
+T = TypeVar("T")
+Candidates = Annotated[list[T], Field(min_length=1)]
 
 
-class ConvolutionalFront(Strict):
-    """A stack of convolutions; each setting is one number, or a list with one a layer."""
-
-    channels: list[PositiveInt] = Field([16, 32, 64], min_length=1)
-    kernel_size: PerLayer = 3
-    stride: PerLayer = 1
-    padding: Literal["same"] | int | list[int] = "same"
-    pool: PerLayer = Field(2, description="Max-pooling after each convolution; 1 for none.")
-    normalisation: BatchNorm = "batch"
-    activation: Activation = "relu"
-    dropout: Probability = 0.0
+class Classifier(Strict):
+    """A classical classifier; what it lists to choose from is chosen on dev."""
 
 
-class Convolutional(ConvolutionalFront):
-    """Convolutional network over signals (cnn1d) or spectral images and pictures (cnn2d)."""
+class LinearSVM(Classifier):
+    """Linear support vector machine."""
 
-    type: Literal["cnn1d", "cnn2d"]
-    hidden: list[PositiveInt] = Field([], description="Dense layers after the read-out.")
-    readout: Literal["mean", "max", "flatten"] = "mean"
-
-
-class RecurrentBack(Strict):
-    """A stack of recurrent layers."""
-
-    cell: Literal["rnn", "lstm", "gru"] = "gru"
-    hidden_size: PositiveInt = 64
-    num_layers: PositiveInt = 1
-    bidirectional: bool = False
-    readout: Literal["last", "mean"] = "last"
-
-
-class Recurrent(RecurrentBack):
-    """Recurrent network over frames."""
-
-    type: Literal["rnn"]
-    dropout: Probability = 0.0
-    frame: PositiveInt | None = Field(None, description="Samples a step, for a waveform.")
-
-
-class ConvolutionalRecurrent(ConvolutionalFront, RecurrentBack):
-    """Convolutions, then recurrent layers over the time axis that they leave."""
-
-    type: Literal["cnn_rnn"]
-
-
-class ResNet18(Strict):
-    """torchvision's ResNet-18."""
-
-    type: Literal["resnet18"]
-    weights: str | None = Field(
-        None, description="None (random), imagenet, or the path of a weights file."
-    )
-    imagenet_normalisation: bool | None = Field(
-        None, description="Default: exactly when ImageNet weights are used on pictures."
+    type: Literal["linear_svm"]
+    complexity: Candidates[PositiveFloat] = Field(
+        [1e-4, 1e-3, 1e-2, 1e-1, 1.0], description="Values of C to choose from."
     )
 
 
-class AudioSetMobileNet(Strict):
-    """MobileNetV3 of width 0.4, trained on AudioSet."""
+class RBFSVM(Classifier):
+    """Support vector machine with a Gaussian kernel exp(-gamma |x - y|²)."""
 
-    type: Literal["mn04_as"]
-    weights: str | None = Field(
-        None, description="None (random), audioset, or the path of a weights file."
+    type: Literal["rbf_svm"]
+    complexity: Candidates[PositiveFloat] = Field(
+        [0.1, 1.0, 10.0, 100.0], description="Values of C to choose from."
     )
-    dropout: Probability = 0.2
+    gamma: Candidates[PositiveFloat] = Field(
+        [0.1, 1.0], description="Multiples of 1 / (length × variance of the vectors)."
+    )
 
 
-AnyNetwork = Annotated[
-    Dense | Convolutional | Recurrent | ConvolutionalRecurrent | ResNet18 | AudioSetMobileNet,
+class LogisticRegression(Classifier):
+    """Multinomial logistic regression with an L2 penalty."""
+
+    type: Literal["logistic_regression"]
+    complexity: Candidates[PositiveFloat] = Field(
+        [1e-3, 1e-2, 1e-1, 1.0, 10.0], description="Values of C to choose from."
+    )
+
+
+class RandomForest(Classifier):
+    """Random forest."""
+
+    type: Literal["random_forest"]
+    trees: PositiveInt = 300
+    leaf: Candidates[PositiveInt] = Field(
+        [1, 2, 5], description="Least items of a leaf, to choose from."
+    )
+
+
+class NearestNeighbours(Classifier):
+    """The classes of the nearest training items, by Euclidean distance."""
+
+    type: Literal["nearest_neighbours"]
+    neighbours: Candidates[PositiveInt] = Field(
+        [1, 3, 5, 9, 15], description="Numbers of neighbours to choose from."
+    )
+
+
+AnyClassifier = Annotated[
+    LinearSVM | RBFSVM | LogisticRegression | RandomForest | NearestNeighbours,
     Field(discriminator="type"),
 ]
 
 
-class LinearSVM(Strict):
-    """Linear support vector machine; its complexity is chosen on dev."""
+class FineTuning(Strict):
+    """How pretrained weights are trained on."""
 
-    type: Literal["linear_svm"]
-    complexity: list[PositiveFloat] = Field(
-        [1e-4, 1e-3, 1e-2, 1e-1, 1.0], min_length=1, description="Values of C to choose from."
+    train: Literal["all", "head", "head_first", "gradual"] = Field(
+        "all",
+        description=(
+            "all: every weight from the start; head: the classifier alone; head_first: the "
+            "classifier alone, then all; gradual: one stage more at a time, from the classifier "
+            "down."
+        ),
+    )
+    epochs: PositiveInt = Field(
+        1, description="head_first: epochs of the classifier alone; gradual: epochs a stage."
+    )
+    lr_decay: float = Field(
+        1.0, gt=0, le=1, description="A stage's learning rate, as a share of that of the next."
+    )
+    batch_norm: Literal["train", "frozen"] = Field(
+        "train", description="frozen: batch normalisations keep their statistics."
     )
 
 
@@ -116,15 +104,18 @@ class Training(Strict):
     class_weights: Literal["balanced", "none"] = Field(
         "balanced", description="balanced: inverse to the class's share of the training partition."
     )
+    fine_tuning: FineTuning | None = Field(None, description="For pretrained weights.")
 
 
 class Model(Strict):
     """A feature, what classifies it, and how that is trained."""
 
-    feature: str = Field(description="Name of a feature of this study.")
+    feature: str | None = Field(
+        None, description="Name of a feature of this study; none for branches, which have theirs."
+    )
     network: AnyNetwork | None = None
-    classifier: LinearSVM | None = Field(None, description="In place of a network.")
-    normalise: Literal["none", "item", "channel", "bin"] | None = Field(
+    classifier: AnyClassifier | None = Field(None, description="In place of a network.")
+    normalise: Normalise | None = Field(
         None,
         description=(
             "Mean 0 and deviation 1 of each item's channels, or by channel or frequency bin, "
@@ -140,19 +131,31 @@ class Model(Strict):
             raise ValueError("give either network or classifier")
         if self.classifier is not None and "training" in self.model_fields_set:
             raise ValueError("training belongs to networks; a classifier has none")
+        branched = isinstance(self.network, Branches)
+        if branched and (self.feature is not None or self.normalise is not None):
+            raise ValueError("feature and normalise belong to each branch")
+        if not branched and self.feature is None:
+            raise ValueError("feature is missing; add it")
         return self
 
     @property
-    def method(self) -> "AnyNetwork | LinearSVM":
+    def method(self) -> "AnyNetwork | AnyClassifier":
         """The network, or the classifier in its place."""
         chosen = self.network or self.classifier
         assert chosen is not None
         return chosen
 
     @property
-    def weights(self) -> str | None:
-        """Name or path of the pretrained weights, if any."""
-        return getattr(self.network, "weights", None)
+    def inputs(self) -> "dict[str, Model | Branch]":
+        """What is read: itself, or its branches by their names."""
+        if isinstance(self.network, Branches):
+            return dict(self.network.branches)
+        return {"": self}
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features that are read."""
+        return [part.feature for part in self.inputs.values() if part.feature is not None]
 
 
 class Fusion(Strict):

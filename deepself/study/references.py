@@ -1,11 +1,9 @@
 """What typed sections alone cannot see: names that point elsewhere, and limits set elsewhere."""
 
-import os
 import warnings
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from deepself.store.published import PUBLISHED, published
 from deepself.study.dataset import AudioModality, SensorModality
 from deepself.study.explain import nearest
 from deepself.study.features import (
@@ -23,24 +21,13 @@ from deepself.study.features import (
     Scalogram,
     SignalFeature,
 )
+from deepself.study.inputs import embedded, network_input, weights_problem, wrong_input
 from deepself.study.limits import transform_samples
+from deepself.study.models import Model
+from deepself.study.networks import TYPES, Branch, Branches, PictureNetwork, class_of
 from deepself.study.schema import Study
 
 Problem = tuple[str, str]  # key path, message
-
-NETWORK_INPUT = {
-    "cnn1d": {"waveform"},
-    "cnn2d": {*SPECTRAL, "picture", "rendered"},
-    "rnn": {"waveform", *SPECTRAL},
-    "cnn_rnn": {"waveform", *SPECTRAL},
-    "resnet18": {*SPECTRAL, "picture", "rendered"},
-    "mn04_as": {"audioset_mel"},
-}
-"""Feature kinds that each network reads; networks not named read any."""
-
-EMBEDDED = {"mn04_as": {"audioset_mel"}, "resnet18": {"picture", "rendered"}}
-"""Feature kinds in the range that each network was trained on: an embedding is made once for all
-folds, so nothing learnt on a training partition can bring others to it."""
 
 COLORMAPS = ("grey", "viridis", "magma", "inferno", "plasma", "cividis", "jet")
 """Colour maps that need no look at matplotlib's own list, whose import takes a second."""
@@ -150,9 +137,12 @@ def _embedding(study: Study, path: str, spec: Embedding) -> Iterator[Problem]:
     source = study.features.get(spec.of)
     if source is None:
         yield f"{path}.of", unknown("feature", spec.of, study.features)
-    elif source.kind not in EMBEDDED[spec.network]:
-        yield f"{path}.of", _wrong_input(EMBEDDED, spec.network, spec.of, source.kind)
-    yield from _weights(f"{path}.weights", spec.network, spec.weights)
+    elif class_of(spec.network) is None:
+        yield f"{path}.network", unknown("network", spec.network, [*TYPES, "timm/…"])
+        return
+    elif source.kind not in embedded(spec.network):
+        yield f"{path}.of", wrong_input(spec.network, embedded(spec.network), spec.of, source.kind)
+    yield from weights_problem(f"{path}.weights", spec.network, spec.weights)
 
 
 def _band_edges(path: str, spec: AnySignalFeature, sample_rate: float) -> Iterator[Problem]:
@@ -187,38 +177,77 @@ def _band_edges(path: str, spec: AnySignalFeature, sample_rate: float) -> Iterat
 def _models(study: Study, broken: set[str]) -> Iterator[Problem]:
     for name, model in study.models.items():
         path = f"models.{name}"
-        feature = study.features.get(model.feature)
-        if feature is None:
-            yield f"{path}.feature", unknown("feature", model.feature, study.features)
-            continue
-        if model.feature in broken:
-            continue
-        if model.normalise == "bin" and feature.kind not in SPECTRAL:
-            yield f"{path}.normalise", f"{model.feature} has no bins: it is of kind {feature.kind}"
-        if model.normalise == "item" and feature.kind == "embedding":
-            yield f"{path}.normalise", f"{model.feature} is a vector; choose channel or none"
-        if model.network is None:
-            continue
-        kind = model.network.type
-        if feature.kind not in NETWORK_INPUT.get(kind, {feature.kind}):
-            yield f"{path}.feature", _wrong_input(NETWORK_INPUT, kind, model.feature, feature.kind)
-        if model.weights is not None:
-            yield from _weights(f"{path}.network.weights", kind, model.weights)
-            raw = kind == "mn04_as" or feature.kind in ("picture", "rendered")
-            if raw and model.normalise not in (None, "none"):
-                yield f"{path}.normalise", "must be none: the pretrained weights expect raw input"
+        fine_tuning = model.training.fine_tuning
+        started = [p for p in model.inputs.values() if _is_pretrained(p)]
+        if fine_tuning is not None and not started:
+            yield f"{path}.training.fine_tuning", "is for pretrained weights; the network has none"
+        for branch, part in model.inputs.items():
+            own = f"{path}.network.branches.{branch}" if branch else path
+            yield from _input(study, own, part, broken)
+            if isinstance(part, Branch):
+                yield from _initialise(study, own, part)
+        if isinstance(model.network, Branches):
+            windowed = [f for f in model.features if _windows(study, f)]
+            if windowed:
+                yield (
+                    f"{path}.network",
+                    f"branches read whole recordings; {windowed[0]} has windows",
+                )
 
 
-def _wrong_input(inputs: dict[str, set[str]], network: str, feature: str, kind: str) -> str:
-    accepted = ", ".join(sorted(inputs[network]))
-    return f"{network} reads features of kind {accepted}; {feature} is of kind {kind}"
+def _is_pretrained(part: Model | Branch) -> bool:
+    weights = getattr(part.network, "weights", None)
+    return weights is not None or getattr(part, "initialise", None) is not None
 
 
-def _weights(path: str, network: str, weights: str) -> Iterator[Problem]:
-    if published(network, weights) or os.path.isfile(weights):
+def _windows(study: Study, feature: str) -> bool:
+    spec = study.features.get(feature)
+    if isinstance(spec, Rendered | Embedding):
+        return _windows(study, spec.of)
+    return getattr(spec, "window", None) is not None
+
+
+def _input(study: Study, path: str, part: Model | Branch, broken: set[str]) -> Iterator[Problem]:
+    """One feature, and the network that reads it."""
+    assert part.feature is not None
+    feature = study.features.get(part.feature)
+    if feature is None:
+        yield f"{path}.feature", unknown("feature", part.feature, study.features)
         return
-    name = PUBLISHED[network].name
-    yield path, f"{weights!r} is neither {name!r} nor a file that exists"
+    if part.feature in broken:
+        return
+    if part.normalise == "bin" and feature.kind not in SPECTRAL:
+        yield f"{path}.normalise", f"{part.feature} has no bins: it is of kind {feature.kind}"
+    if part.normalise == "item" and feature.kind == "embedding":
+        yield f"{path}.normalise", f"{part.feature} is a vector; choose channel or none"
+    network = part.network
+    if network is None or isinstance(network, Branches):
+        return
+    accepted = network_input(network.type)
+    if accepted is not None and feature.kind not in accepted:
+        yield f"{path}.feature", wrong_input(network.type, accepted, part.feature, feature.kind)
+    weights: str | None = getattr(network, "weights", None)
+    if weights is not None:
+        yield from weights_problem(f"{path}.network.weights", network.type, weights)
+        raw = not isinstance(network, PictureNetwork) or feature.kind in ("picture", "rendered")
+        if raw and part.normalise not in (None, "none"):
+            yield f"{path}.normalise", "must be none: the pretrained weights expect raw input"
+
+
+def _initialise(study: Study, path: str, branch: Branch) -> Iterator[Problem]:
+    """A branch takes over what an equal model has learnt."""
+    if branch.initialise is None:
+        return
+    model = study.models.get(branch.initialise)
+    if model is None:
+        yield f"{path}.initialise", unknown("model", branch.initialise, study.models)
+    elif (model.feature, model.network) != (branch.feature, branch.network):
+        yield (
+            f"{path}.initialise",
+            f"{branch.initialise} has another feature or network; the branch must repeat them",
+        )
+    elif study.normalisation(model) != study.normalisation(branch):
+        yield f"{path}.normalise", f"must be that of {branch.initialise}"
 
 
 def _fusions(study: Study) -> Iterator[Problem]:

@@ -4,17 +4,18 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator
 
-from deepself.store.published import is_imagenet
+from deepself.study import defaults
 from deepself.study.base import Strict, unique
 from deepself.study.dataset import Dataset, Splits
-from deepself.study.features import SPECTRAL, AnyFeature, Computed
-from deepself.study.models import Fusion, Model, ResNet18
+from deepself.study.features import AnyFeature, Computed
+from deepself.study.models import Fusion, Model
+from deepself.study.networks import AnyNetwork, Branch
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 """Names become folders and wildcards: letters, digits, `_` and `-`."""
 
 
-SHARED = {"features", "weights", "logs", "benchmarks", "inspect", "mlartifacts"}
+SHARED = {"features", "weights", "logs", "benchmarks", "inspect", "mlartifacts", "train"}
 """Folders of results/ that belong to no study."""
 
 
@@ -51,31 +52,18 @@ class Study(Strict):
     def _are_different(cls, seeds: list[int]) -> list[int]:
         return unique(seeds)
 
-    def normalisation(self, name: str) -> str:
-        """A model's `normalise`, with its default worked out.
+    def normalisation(self, part: Model | Branch) -> str:
+        """The `normalise` of a model or branch, with its default worked out."""
+        assert part.feature is not None
+        return defaults.normalisation(part, self.features[part.feature].kind)
 
-        Pretrained weights expect what they were trained on: the AudioSet front end, or pictures
-        in [0, 1], which the network normalises itself. A spectral image in decibels is neither
-        picture nor in [0, 1]: brought to mean 0 and deviation 1, it is like a normalised picture.
-        """
-        model = self.models[name]
-        if model.normalise is not None:
-            return model.normalise
-        return "channel" if model.weights is None or self._is_spectral_resnet(model) else "none"
+    def network(self, part: Model | Branch) -> AnyNetwork | None:
+        """The network of a model or branch, with defaults that depend on weights worked out."""
+        return defaults.network(part, lambda feature: self.features[feature].kind)
 
-    def imagenet_normalisation(self, name: str) -> bool:
-        """Whether a model's network normalises pictures in [0, 1] as ImageNet's were."""
-        network = self.models[name].network
-        if not isinstance(network, ResNet18):
-            return False
-        if network.imagenet_normalisation is not None:
-            return network.imagenet_normalisation
-        spectral = self._is_spectral_resnet(self.models[name])
-        return is_imagenet(network.type, network.weights) and not spectral
-
-    def _is_spectral_resnet(self, model: Model) -> bool:
-        kind = self.features[model.feature].kind
-        return isinstance(model.network, ResNet18) and kind in SPECTRAL
+    def modality_of_model(self, name: str) -> str:
+        """Name of the modality that a model reads; of several, their names joined by `+`."""
+        return "+".join(dict.fromkeys(self.modality_of(f) for f in self.models[name].features))
 
     def modality_of(self, feature: str) -> str:
         """Name of the modality that a feature is made from."""

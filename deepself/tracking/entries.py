@@ -146,10 +146,11 @@ def _run(study: Study, result: Result) -> Entry:
     names = ["predictions.csv"]
     if result.kind == "model":
         names += ["run.json", "history.csv"]
-        file = Path(record["feature"]["file"])
+        read = record["features"]
+        digests = [Path(one["file"]).stem.split("-", 1)[-1] for one in read]
         tags |= {
-            "deepself.feature": record["feature"]["name"],
-            "deepself.feature_digest": file.stem.split("-", 1)[-1],
+            "deepself.feature": ", ".join(one["name"] for one in read),
+            "deepself.feature_digest": ", ".join(digests),
             "deepself.device": str(record["device"]),
             "deepself.machine": str(record["machine"]),
         }

@@ -88,11 +88,11 @@ class Normaliser:
             np.divide(part.items, deviation, out=part.items)
             _clear(part.items, part.lengths)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self, prefix: str = "normaliser.") -> dict[str, np.ndarray]:
         """What is stored beside a model's weights."""
         if self.mean is None or self.deviation is None:
             return {}
-        return {"normaliser.mean": self.mean, "normaliser.deviation": self.deviation}
+        return {f"{prefix}mean": self.mean, f"{prefix}deviation": self.deviation}
 
 
 def _statistics(

@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,10 @@ from tqdm import tqdm
 
 from deepself.errors import UserError
 from deepself.evaluation.metrics import uar
+from deepself.networks.base import Network
 from deepself.study.models import Training
 from deepself.training.data import Part
+from deepself.training.fine_tuning import Thawing
 
 HISTORY = ("epoch", "train_loss", "train_uar", "dev_loss", "dev_uar", "lr", "seconds")
 """Columns of a network's history."""
@@ -26,24 +29,28 @@ class Tensors:
 
     Attributes
     ----------
-    items, targets
-        Rows (rows, *shape), and the index of each one's class (rows,).
+    items
+        Rows (rows, *shape) of each input: one, or one a branch.
+    targets
+        Index of each row's class (rows,).
     lengths
-        True lengths of the rows; None where all are full.
+        True lengths of the rows of each input; None where all are full.
     windows
         The partition, where its rows are windows of recordings, else None.
     """
 
-    items: Tensor
+    items: tuple[Tensor, ...]
     targets: Tensor
-    lengths: Tensor | None = None
+    lengths: tuple[Tensor | None, ...] = (None,)
     windows: Part | None = None
 
-    def batch(self, rows: Tensor | slice) -> tuple[Tensor, ...]:
+    def batch(self, rows: Tensor | slice) -> tuple[Any, ...]:
         """What a network is given of some rows: their items, and their true lengths if any."""
-        if self.lengths is None:
-            return (self.items[rows],)
-        return self.items[rows], self.lengths[rows]
+        items = tuple(one[rows] for one in self.items)
+        lengths = tuple(None if one is None else one[rows] for one in self.lengths)
+        if len(items) > 1:
+            return items, lengths
+        return items if lengths[0] is None else (items[0], lengths[0])
 
     def uar(self, logits: Tensor, classes: int) -> float:
         """UAR over recordings: windows' probabilities are averaged first."""
@@ -62,7 +69,7 @@ class Trained:
 
 
 def train_network(
-    network: nn.Module,
+    network: Network,
     train: Tensors,
     dev: Tensors,
     settings: Training,
@@ -91,7 +98,8 @@ def train_network(
     UserError
         The loss is not finite.
     """
-    optimiser = make_optimiser(network, settings)
+    thawing = Thawing(network, settings.fine_tuning)
+    optimiser = make_optimiser(thawing.groups(settings.lr), settings)
     weights = class_weights(train.targets, classes) if settings.class_weights != "none" else None
     best: tuple[float, float] = (-1.0, math.inf)
     best_epoch, best_state = 0, {}
@@ -101,6 +109,7 @@ def train_network(
     )
     for epoch in epochs:
         start = time.perf_counter()
+        thawing.start(epoch)
         try:
             train_loss, train_uar = train_epoch(
                 network, train, optimiser, weights, settings.batch_size, classes, order
@@ -132,8 +141,10 @@ def train_epoch(
     classes: int,
     order: torch.Generator,
 ) -> tuple[float, float]:
-    """Train for one epoch; return the mean loss and the UAR of the predictions made on the way."""
-    network.train()
+    """Train for one epoch; return the mean loss and the UAR of the predictions made on the way.
+
+    The network is in training mode, but for what is frozen.
+    """
     shuffled = torch.randperm(len(train.targets), generator=order).to(train.targets.device)
     total = torch.zeros((), device=train.targets.device)
     predicted = torch.empty_like(train.targets)
@@ -181,18 +192,16 @@ def class_weights(targets: Tensor, classes: int) -> Tensor:
     return weights
 
 
-def make_optimiser(network: nn.Module, settings: Training) -> torch.optim.Optimizer:
-    """The optimiser that the settings name."""
+def make_optimiser(groups: list[dict], settings: Training) -> torch.optim.Optimizer:
+    """The optimiser that the settings name, over groups of parameters with their learning rates."""
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
-            network.parameters(),
+            groups,
             lr=settings.lr,
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )
-    return torch.optim.Adam(
-        network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-    )
+    return torch.optim.Adam(groups, lr=settings.lr, weight_decay=settings.weight_decay)
 
 
 def to_numpy(values: Tensor) -> np.ndarray:

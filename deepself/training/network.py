@@ -1,34 +1,39 @@
 """A run of a network: built, trained, and asked for its predictions."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from deepself.errors import UserError
 from deepself.networks import build
-from deepself.store.published import weights_file
+from deepself.networks.base import Network
+from deepself.networks.branches import Branched
+from deepself.networks.starting import start_from
+from deepself.store.published import published
 from deepself.store.weights import read_weights
-from deepself.study.models import AnyNetwork, Training
-from deepself.training.data import Normaliser, Part
+from deepself.study.models import Training
+from deepself.study.networks import AnyNetwork, Branches, SingleNetwork, Timm
+from deepself.training.data import Part
 from deepself.training.loop import HISTORY, Tensors, predict, to_numpy, train_network
 from deepself.training.outcome import Outcome
 
+Shape = tuple[int, ...]
+
 
 def run_network(
-    network: nn.Module,
+    network: Network,
     settings: Training,
-    parts: dict[str, Part],
+    parts: dict[str, list[Part]],
     classes: int,
-    normaliser: Normaliser,
     order: torch.Generator,
     device: str,
 ) -> Outcome:
     """Train a network on a fold and predict dev and test with its best epoch."""
     network = network.to(device)
-    tensors = {name: _to_device(part, device) for name, part in parts.items()}
+    tensors = {name: _to_device(inputs, device) for name, inputs in parts.items()}
     start = time.perf_counter()
     trained = train_network(network, tensors["train"], tensors["dev"], settings, classes, order)
     after = time.perf_counter()
@@ -36,50 +41,88 @@ def run_network(
         name: _probabilities(network, tensors[name], settings.batch_size)
         for name in ("dev", "test")
     }
-    state = {f"network.{k}": to_numpy(v).copy() for k, v in network.state_dict().items()}
     return Outcome(
         probabilities=probabilities,
         best={"epoch": trained.epoch},
         columns=HISTORY,
         history=trained.history,
         parameters=sum(p.numel() for p in network.parameters()),
-        weights=state | normaliser.arrays(),
+        weights={f"network.{k}": to_numpy(v).copy() for k, v in network.state_dict().items()},
         seconds={"train": after - start, "predict": time.perf_counter() - after},
     )
 
 
 def make_network(
-    spec: AnyNetwork, shape: tuple[int, ...], classes: int, results: Path
-) -> nn.Module:
-    """Build a network, sized for its feature, with pretrained weights where it has any.
+    spec: AnyNetwork,
+    shapes: Mapping[str, Shape],
+    classes: int,
+    weights: Mapping[str, Path | None],
+) -> Network:
+    """Build a network, sized for its features, with pretrained weights where it has any.
+
+    Parameters
+    ----------
+    spec
+        Its settings.
+    shapes
+        Shape of an item, by branch; a network of one feature has one, under "".
+    classes
+        Number of classes.
+    weights
+        The file that each starts from, or None for random weights; by branch.
 
     Raises
     ------
     UserError
         The network does not fit the feature, or the weights do not fit the network.
     """
-    weights: str | None = getattr(spec, "weights", None)
     try:
-        settings = spec.model_dump(exclude={"type", "weights"})
-        network = build(spec.type, shape, classes, **settings)
-        if weights is not None:
-            path = weights_file(results, spec.type, weights)
-            network.load_pretrained(read_weights(path))  # type: ignore[operator]
-    except ValueError as error:
+        if not isinstance(spec, Branches):
+            return _single(spec, shapes[""], classes, weights[""])
+        networks = {}
+        for name, branch in spec.branches.items():
+            try:
+                networks[name] = _single(branch.network, shapes[name], classes, weights[name])
+            except (ValueError, UserError) as error:
+                raise UserError(f"branches.{name}: {error}") from None
+        settings = spec.model_dump(exclude={"type", "branches"})
+        return Branched(networks, classes, **settings)
+    except (ValueError, UserError) as error:
         raise UserError(f"network: {error}") from None
+
+
+def _single(spec: SingleNetwork, shape: Shape, classes: int, weights: Path | None) -> Network:
+    settings = spec.model_dump(exclude={"type", "weights"})
+    network = build(architecture(spec), shape, classes, **settings)
+    if weights is not None:
+        try:
+            start_from(network, read_weights(weights))
+        except ValueError as error:
+            raise UserError(f"{weights}: {error}") from None
     return network
 
 
-def _to_device(part: Part, device: str) -> Tensors:
-    lengths = None if part.lengths is None else torch.from_numpy(part.lengths).to(device)
+def architecture(spec: SingleNetwork) -> str:
+    """The type to build; with a tag of timm's, which says what its pictures' mean was."""
+    weights: str | None = getattr(spec, "weights", None)
+    tagged = isinstance(spec, Timm) and weights is not None and published(spec.type, weights)
+    return f"{spec.type}.{weights}" if tagged else spec.type
+
+
+def _to_device(inputs: list[Part], device: str) -> Tensors:
+    first = inputs[0]
+    lengths = tuple(
+        None if part.lengths is None else torch.from_numpy(part.lengths).to(device)
+        for part in inputs
+    )
     return Tensors(
-        torch.from_numpy(part.items).to(device),
-        torch.from_numpy(part.targets).to(device),
+        tuple(torch.from_numpy(part.items).to(device) for part in inputs),
+        torch.from_numpy(first.targets).to(device),
         lengths,
-        None if part.starts is None else part,
+        None if first.starts is None else first,
     )
 
 
-def _probabilities(network: nn.Module, part: Tensors, batch_size: int) -> np.ndarray:
+def _probabilities(network: Network, part: Tensors, batch_size: int) -> np.ndarray:
     """Softmax, once, in float64."""
     return to_numpy(predict(network, part, batch_size).double().softmax(1))

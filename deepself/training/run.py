@@ -3,7 +3,6 @@
 import os
 import platform
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +13,24 @@ from deepself.errors import UserError
 from deepself.evaluation.metrics import accuracy, uar
 from deepself.store.files import Claim, atomic_path, write_json, write_table
 from deepself.store.predictions import Predictions, write_predictions
-from deepself.study.identity import feature_file, model_slice, read_dataset
-from deepself.study.layout import Layout
-from deepself.study.models import ResNet18
-from deepself.study.schema import Study
+from deepself.study.models import Classifier
 from deepself.training.data import Normaliser, Part, load_fold
+from deepself.training.job import Job
 from deepself.training.network import make_network, run_network
 from deepself.training.outcome import Outcome
 from deepself.training.seeding import seed_everything
 from deepself.versions import versions
 
-
-@dataclass(frozen=True)
-class Run:
-    """Which run: a model of the study, a fold, a seed."""
-
-    model: str
-    fold: str
-    seed: int
+NETWORK_PACKAGES = ("torchvision", "timm", "braindecode")
+"""What defines networks of others: another version may draw other first weights."""
 
 
-def train(study: Study, layout: Layout, run: Run, threads: int, device: str) -> dict[str, Any]:
+def train(job: Job, threads: int, device: str) -> dict[str, Any]:
     """Train one run and write its folder.
 
     Parameters
     ----------
-    study, layout
-        The study, and where its results lie.
-    run
+    job
         The run.
     threads
         CPU threads to use.
@@ -54,36 +43,31 @@ def train(study: Study, layout: Layout, run: Run, threads: int, device: str) -> 
         The content of `run.json`.
     """
     start = time.perf_counter()
-    claim = Claim(layout.run(run.model, run.fold, run.seed))
+    claim = Claim(job.folder)
     device = choose_device(device)
     torch.set_num_threads(threads)
-    model, classes = study.models[run.model], read_dataset(layout)["classes"]
-    feature = feature_file(study, layout, model.feature)
-    parts = load_fold(feature, layout.folds, run.fold, classes)
-    normaliser = Normaliser.fit(parts["train"], study.normalisation(run.model))
-    for part in parts.values():
-        normaliser.apply(part)
-    shape = parts["train"].items.shape[1:]
+    parts, normalisers = _load(job)
+    first = {name: inputs[0] for name, inputs in parts.items()}
+    shapes = {name: p.items.shape[1:] for name, p in zip(job.inputs, parts["train"], strict=True)}
     loaded = time.perf_counter()
     try:
-        outcome = _fit(study, layout, run, parts, len(classes), normaliser, device)
+        outcome = _fit(job, parts, shapes, normalisers, device)
     except UserError as error:
-        raise UserError(f"models.{run.model} (feature {model.feature} {shape}): {error}") from None
+        read = ", ".join(f"{i.feature} {shapes[name]}" for name, i in job.inputs.items())
+        raise UserError(f"{job.label} (feature {read}): {error}") from None
     record = {
-        "study": study.name,
-        "model": run.model,
-        "fold": run.fold,
-        "seed": run.seed,
-        "feature": {
-            "name": model.feature,
-            "kind": study.features[model.feature].kind,
-            "file": str(feature),
-            "shape": list(shape),
-        },
-        "type": model.method.type,
+        "study": job.study,
+        "model": job.run.model,
+        "fold": job.run.fold,
+        "seed": job.run.seed,
+        "features": [
+            {"name": i.feature, "kind": i.kind, "file": str(i.file), "shape": list(shapes[name])}
+            for name, i in job.inputs.items()
+        ],
+        "type": job.method.type,
         "parameters": outcome.parameters,
         "best": outcome.best,
-        "scores": {name: _scores(parts[name], outcome, name) for name in ("dev", "test")},
+        "scores": {name: _scores(first[name], outcome, name) for name in ("dev", "test")},
         "seconds": {
             "load": round(loaded - start, 3),
             **{name: round(seconds, 3) for name, seconds in outcome.seconds.items()},
@@ -91,13 +75,26 @@ def train(study: Study, layout: Layout, run: Run, threads: int, device: str) -> 
         },
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "threads": threads,
-        "versions": versions("torch", "numpy", "scikit-learn"),
+        "versions": versions("torch", "numpy", "scikit-learn", *NETWORK_PACKAGES),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
-        "specification": model_slice(study, run.model),
+        "specification": job.specification,
     }
     claim.verify()
-    _write(layout.run(run.model, run.fold, run.seed), parts, classes, outcome, record)
+    _write(job.folder, first, job.classes, outcome, record)
     return record
+
+
+def _load(job: Job) -> tuple[dict[str, list[Part]], dict[str, Normaliser]]:
+    """The partitions of each input, normalised by what the training partition teaches."""
+    parts: dict[str, list[Part]] = {"train": [], "dev": [], "test": []}
+    normalisers = {}
+    for name, source in job.inputs.items():
+        own = load_fold(source.file, job.folds, job.run.fold, job.classes)
+        normalisers[name] = Normaliser.fit(own["train"], source.normalise)
+        for partition, part in own.items():
+            normalisers[name].apply(part)
+            parts[partition].append(part)
+    return parts, normalisers
 
 
 def choose_device(wanted: str) -> str:
@@ -108,28 +105,25 @@ def choose_device(wanted: str) -> str:
 
 
 def _fit(
-    study: Study,
-    layout: Layout,
-    run: Run,
-    parts: dict[str, Part],
-    classes: int,
-    normaliser: Normaliser,
+    job: Job,
+    parts: dict[str, list[Part]],
+    shapes: dict[str, tuple[int, ...]],
+    normalisers: dict[str, Normaliser],
     device: str,
 ) -> Outcome:
-    model = study.models[run.model]
-    if model.classifier is not None:
+    if isinstance(job.method, Classifier):
         # scikit-learn costs seconds to import; networks do without it.
-        from deepself.training.classifier import run_classifier
+        from deepself.training.classifiers import run_classifier
 
-        return run_classifier(model.classifier, parts, classes, normaliser, run.seed)
-    assert model.network is not None
-    order = seed_everything(run.seed, run.fold)  # before the network's first weights are drawn
-    spec = model.network
-    if isinstance(spec, ResNet18):
-        chosen = study.imagenet_normalisation(run.model)
-        spec = spec.model_copy(update={"imagenet_normalisation": chosen})
-    network = make_network(spec, parts["train"].items.shape[1:], classes, layout.results)
-    return run_network(network, model.training, parts, classes, normaliser, order, device)
+        only = {name: inputs[0] for name, inputs in parts.items()}
+        return run_classifier(job.method, only, len(job.classes), normalisers[""], job.run.seed)
+    order = seed_everything(job.run.seed, job.run.fold)  # before the first weights are drawn
+    weights = {name: source.weights for name, source in job.inputs.items()}
+    network = make_network(job.method, shapes, len(job.classes), weights)
+    outcome = run_network(network, job.training, parts, len(job.classes), order, device)
+    for name, normaliser in normalisers.items():
+        outcome.weights.update(normaliser.arrays(f"normaliser.{name}." if name else "normaliser."))
+    return outcome
 
 
 def _scores(part: Part, outcome: Outcome, name: str) -> dict[str, float]:
@@ -148,7 +142,7 @@ def _write(
     from safetensors.numpy import save
 
     with atomic_path(folder / "weights.safetensors") as temporary:
-        contiguous = {k: np.ascontiguousarray(v) for k, v in outcome.weights.items()}
+        contiguous = {k: np.asarray(v, order="C") for k, v in outcome.weights.items()}
         temporary.write_bytes(save(contiguous))
     write_table(folder / "history.csv", outcome.columns, outcome.history)
     write_predictions(folder / "predictions.csv", _predictions(parts, classes, outcome))

@@ -1,4 +1,4 @@
-"""Networks in the layout of published weights, and how those are loaded."""
+"""How published weights are loaded, and the AudioSet network's."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from deepself.networks import build
-from deepself.networks._torchvision import import_torchvision
+from deepself.networks._pictures import PictureNetwork
 from deepself.networks.mobilenet_audioset import round_channels
 
 WEIGHTS = "mn04_as_mAP_432.pt"
@@ -16,69 +16,89 @@ SMALL = (1, 128, 40)
 FIGURES = [[0.2280, 0.9557, 5.5135], [-8.1473, 6.1510, 9.0320]]
 
 
-def published(classes=5, seed=3):
-    torch.manual_seed(seed)
-    return import_torchvision().models.resnet18(weights=None, num_classes=classes)
+def published(network):
+    """The network's weights under the keys that its publisher gives them."""
+    state = network.state_dict()
+    if isinstance(network, PictureNetwork):
+        state = {network._published(key): value for key, value in state.items()}
+    return state
 
 
-@pytest.mark.parametrize("channels", [3, 1])
-def test_resnet18_is_torchvisions(channels):
-    theirs, ours = published().eval(), build("resnet18", (channels, 48, 40), 5).eval()
-    assert ours.load_pretrained(theirs.state_dict()) == []
-    assert list(ours.state_dict()) == list(theirs.state_dict())
-    x = torch.rand(2, channels, 48, 40)
+def run(network, x):
+    """What a network gives in training, with the same draws each time.
+
+    In evaluation the running statistics of a fresh network are none, and deep ones give the same of
+    any input.
+    """
+    torch.manual_seed(0)
     with torch.no_grad():
-        assert torch.equal(ours(x), theirs(x.repeat(1, 3 // channels, 1, 1)))
+        given = network.train()(x)
+    assert (given - given[0]).abs().max() > 1e-3, "the same for all"
+    return given
 
 
-def test_resnet18_draws_torchvisions_weights():
-    torch.manual_seed(3)
-    ours, theirs = build("resnet18", (3, 48, 40), 5).state_dict(), published().state_dict()
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
-
-
-def test_resnet18_normalises_as_imagenet():
-    normalised = build("resnet18", (3, 32, 32), 5, imagenet_normalisation=True).eval()
-    plain = build("resnet18", (3, 32, 32), 5).eval()
-    plain.load_state_dict(normalised.state_dict())
-    x = torch.rand(2, 3, 32, 32)
-    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-    std = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    with torch.no_grad():
-        torch.testing.assert_close(normalised(x), plain((x - mean) / std))
+def final_weight(network):
+    parts = [part for part in network.classifier.modules() if isinstance(part, torch.nn.Linear)]
+    return parts[-1].weight
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "final"),
-    [("resnet18", (3, 32, 32), "fc"), ("mn04_as", SMALL, "classifier.5")],
+    [
+        ("mn04_as", SMALL, "classifier.5"),
+        ("resnet18", (3, 32, 32), "fc"),
+        ("mobilenet_v2", (3, 32, 32), "classifier.1"),
+        ("efficientnet_lite0", (3, 32, 32), "_fc"),
+        ("timm/test_efficientnet", (3, 32, 32), "classifier"),
+        ("timm/test_vit", (3, 32, 32), "head"),
+    ],
 )
 class TestLoading:
     def test_final_layer_stays_fresh_with_other_classes(self, name, shape, final):
         source, target = build(name, shape, 9), build(name, shape, 2)
-        fresh = target.get_submodule(final).weight.clone()
-        assert target.load_pretrained(source.state_dict()) == [f"{final}.weight", f"{final}.bias"]
-        assert torch.equal(target.get_submodule(final).weight, fresh)
-        x = torch.rand(1, *shape)
-        assert torch.equal(source.eval().embed(x), target.eval().embed(x))
+        fresh = final_weight(target).clone()
+        kept = target.load_pretrained(published(source))
+        assert kept == [f"{final}.weight", f"{final}.bias"]
+        assert torch.equal(final_weight(target), fresh)
+        expected = source.state_dict()
+        same = [k for k in expected if torch.equal(expected[k], target.state_dict()[k])]
+        assert len(same) == len(expected) - 2
+
+    def test_all_is_loaded_with_as_many_classes(self, name, shape, final):
+        source, target = build(name, shape, 9), build(name, shape, 9)
+        for value in source.buffers():
+            value.add_(1)
+        assert target.load_pretrained(published(source)) == []
+        expected = source.state_dict()
+        assert all(torch.equal(expected[key], v) for key, v in target.state_dict().items())
+        x = torch.rand(3, *shape)
+        assert torch.equal(run(source, x), run(target, x))
 
     def test_final_layer_may_not_be_absent(self, name, shape, final):
         source, target = build(name, shape, 9), build(name, shape, 9)
-        state = {key: value for key, value in source.state_dict().items() if final not in key}
-        with pytest.raises(ValueError, match=f"missing {final}.weight, {final}.bias"):
+        state = {k: v for k, v in published(source).items() if not k.startswith(f"{final}.")}
+        with pytest.raises(ValueError, match=rf"missing {final}.weight, {final}.bias$"):
+            target.load_pretrained(state)
+
+    def test_final_layer_may_not_read_something_else(self, name, shape, final):
+        source, target = build(name, shape, 9), build(name, shape, 2)
+        state = published(source)
+        state[f"{final}.weight"] = torch.zeros(9, 7)
+        with pytest.raises(ValueError, match=rf"of another shape {final}.weight \(9, 7\) for \(2,"):
             target.load_pretrained(state)
 
     def test_wrong_keys_and_shapes_are_listed_and_nothing_is_loaded(self, name, shape, final):
         network = build(name, shape, 9)
-        state = {key: value + 1 for key, value in network.state_dict().items()}
-        first = next(iter(state))
+        state = {key: value + 1 for key, value in published(network).items()}
         state["other.weight"] = torch.zeros(1)
+        first, second = [k for k in state if k.endswith("weight") and final not in k][:2]
         state[first] = torch.zeros(1, 2)
-        second = [key for key in state if key.endswith("weight")][1]
         del state[second]
         before = {key: value.clone() for key, value in network.state_dict().items()}
         with pytest.raises(ValueError) as error:
             network.load_pretrained(state)
         message = str(error.value)
+        assert message.startswith("these weights do not fit ")
         assert f"missing {second};" in message and "surplus other.weight;" in message
         assert f"of another shape {first} (1, 2) for" in message and "\n" not in message
         assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
@@ -89,13 +109,8 @@ class TestLoading:
 
     def test_batch_counters_may_be_absent(self, name, shape, final):
         network = build(name, shape, 9)
-        state = {k: v for k, v in network.state_dict().items() if "num_batches" not in k}
+        state = {k: v for k, v in published(network).items() if "num_batches" not in k}
         assert network.load_pretrained(state) == []
-
-
-def test_resnet18_of_two_channels_refuses_published_weights():
-    with pytest.raises(ValueError, match=r"of another shape conv1.weight \(64, 3, 7, 7\) for"):
-        build("resnet18", (2, 32, 32), 5).load_pretrained(published().state_dict())
 
 
 def test_mn04_as_has_the_published_size():
@@ -106,10 +121,7 @@ def test_mn04_as_has_the_published_size():
     assert {(norm.eps, norm.momentum) for norm in norms} == {(0.001, 0.01)}
 
 
-def test_other_widths():
-    network = build("mn04_as", SMALL, 3, width=1.0).eval()
-    assert network.embedding_size == 960
-    assert network(torch.rand(1, *SMALL)).shape == (1, 3)
+def test_channels_are_rounded_to_multiples_of_eight():
     assert [round_channels(n) for n in (1, 11, 12, 44.8, 92)] == [8, 16, 16, 48, 96]
 
 

@@ -55,6 +55,17 @@ def test_operators_are_declared_where_they_do_not_load():
     assert done.returncode == 0, done.stderr
 
 
+def test_timm_imports_where_they_do_not_load():
+    done = run(
+        "import torch\n"
+        "def fail(path): raise OSError('libcudart.so')\n"
+        "torch.ops.load_library = fail\n"
+        "from deepself.networks import build\n"
+        "build('timm/test_resnet', (3, 32, 32), 2)\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_torchvision_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -104,7 +104,7 @@ def test_without_windows_there_is_no_column(tmp_path):
 
 def test_feature_files_have_both_digests(tmp_path):
     tree = finish(build(tmp_path, Plan(models=1)))
-    (file,) = {row["feature"]["file"] for row in records(tree)}
+    (file,) = {row["features"][0]["file"] for row in records(tree)}
     made, recordings = digests_of(file)
     table = section(page(tree), "provenance")
     assert f"<code>{made}</code></td><td><code>{recordings}</code>" in table

@@ -14,8 +14,8 @@ MISTAKES = [
         "models.cnn.network.chanels: unknown key, did you mean chan",
     ),
     (
-        "models.cnn.network.type=cnn3d",
-        "models.cnn.network.type: unknown type 'cnn3d', did you mean",
+        "models.cnn.network.type=cnn4d",
+        "models.cnn.network.type: unknown type 'cnn4d', did you mean",
     ),
     ("features.wave.kind=sound", "features.wave.kind: unknown kind 'sound'; known: waveform"),
     ("features.wave.filter.hihg=9", "features.wave.filter.hihg: unknown key, did you mean high?"),
@@ -167,7 +167,7 @@ def test_pretrained_network_must_get_its_own_front_end(study_file):
 
 def test_weights_are_a_published_name_or_a_file(study_file, tmp_path):
     missing = f"models.cnn.network={{type: resnet18, weights: {tmp_path}/none.pth}}"
-    with pytest.raises(UserError, match="neither 'imagenet' nor a file that exists"):
+    with pytest.raises(UserError, match="neither published nor a file that exists"):
         load(study_file, [missing])
     weights = tmp_path / "mine.pth"
     weights.write_bytes(b"x")

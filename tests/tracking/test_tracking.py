@@ -83,7 +83,7 @@ def test_a_run_has_scores_curves_parameters_and_files(template):
     assert run.data.metrics["test_uar"] == record["scores"]["test"]["uar"]
     assert run.data.params["network.channels"] == "[16, 32]"
     assert run.data.params["training.lr"] == "0.003"
-    digest = Path(record["feature"]["file"]).stem.split("-", 1)[1]  # how made, and from what
+    digest = Path(record["features"][0]["file"]).stem.split("-", 1)[1]  # how made, and from what
     assert run.data.tags["deepself.feature_digest"] == digest
     curve = mlflow.get_metric_history(run.info.run_id, "history/dev_loss")
     assert [point.step for point in curve] == list(range(1, 9))

@@ -16,7 +16,7 @@ def blobs(count=40, seed=0):
     random = torch.Generator().manual_seed(seed)
     targets = torch.arange(count) % 2
     items = torch.randn(count, 3, generator=random) + 3 * targets[:, None]
-    return Tensors(items, targets)
+    return Tensors((items,), targets)
 
 
 def train(settings=None, seed=0, network=None, train_on=None, dev=None):
@@ -78,7 +78,7 @@ def scripted(monkeypatch, right, scale=None):
 
     monkeypatch.setattr(loop, "train_epoch", count)
     targets = torch.tensor([0, 1] * 4)
-    data = Tensors((2.0 * targets - 1)[:, None], targets)
+    data = Tensors(((2.0 * targets - 1)[:, None],), targets)
     _, outcome = train(Training(epochs=5), network=network, train_on=data, dev=data)
     return outcome.epoch, network.epoch.item()
 
@@ -103,14 +103,14 @@ def test_best_weights_include_buffers():
 
 def test_loss_that_is_not_finite_stops_with_the_epoch():
     data = blobs()
-    data.items[3] = torch.nan
+    data.items[0][3] = torch.nan
     with pytest.raises(UserError, match="epoch 1: the training loss is nan; lower training.lr"):
         train(train_on=data)
 
 
 def test_dev_loss_that_is_not_finite_stops_too():
     dev = blobs(20, 1)
-    dev.items[3] = torch.inf
+    dev.items[0][3] = torch.inf
     with pytest.raises(UserError, match="epoch 1: the dev loss is (nan|inf); lower training.lr"):
         train(dev=dev)
 
@@ -157,8 +157,8 @@ def test_epochs_are_chosen_by_the_means_of_windows():
         recordings=np.array([0, 0, 1, 1]),
         starts=np.array([0.0, 1, 0, 1]),
     )
-    tensors = Tensors(torch.from_numpy(windows.items), torch.from_numpy(windows.targets))
-    logits = torch.cat([-tensors.items, tensors.items], dim=1)
+    tensors = Tensors((torch.from_numpy(windows.items),), torch.from_numpy(windows.targets))
+    logits = torch.cat([-tensors.items[0], tensors.items[0]], dim=1)
     assert tensors.uar(logits, 2) == 0.5  # of four windows, two are wrong
     by_recording = Tensors(tensors.items, tensors.targets, windows=windows)
     assert by_recording.uar(logits, 2) == 1.0
@@ -173,7 +173,7 @@ def test_networks_are_told_true_lengths():
             return super().forward(items)
 
     lengths = torch.arange(6) + 1
-    data = Tensors(lengths[:, None].float(), torch.arange(6) % 2, lengths)
+    data = Tensors((lengths[:, None].float(),), torch.arange(6) % 2, (lengths,))
     train(Training(epochs=1, batch_size=2), network=Network(1, 2), train_on=data, dev=data)
     assert len(seen) == 6
     assert all(items == told for items, told in seen)

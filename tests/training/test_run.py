@@ -47,7 +47,7 @@ def test_folder_is_complete_and_consistent(study, tmp_path):
     assert "network.classifier.weight" in load_file(run / "weights.safetensors") or any(
         name.startswith("network.") for name in load_file(run / "weights.safetensors")
     )
-    assert record["feature"]["shape"][:2] == [1, 16]
+    assert record["features"][0]["shape"][:2] == [1, 16]
 
 
 def test_predictions_cover_dev_and_test_once(study, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from deepself.store.features import FeatureFile
-from deepself.store.files import read_table
+from deepself.store.files import read_json, read_table
 from tests.tiny import RATE, make_recordings, write_study
 from tests.workflow.conftest import Workflow
 
@@ -37,6 +37,17 @@ MODELS = {
     "trace": {"feature": "trace", "network": {"type": "cnn1d", "channels": [4]}},
     "trace_svm": {"feature": "trace", "normalise": "item", "classifier": {"type": "linear_svm"}},
     "shade": {"feature": "shade", "network": CNN},
+    "joined": {
+        "network": {
+            "type": "branches",
+            "join": "gated_sum",
+            "size": 8,
+            "branches": {
+                "sound": {"feature": "log_mel", "network": CNN, "initialise": "sound"},
+                "shade": {"feature": "shade", "network": CNN},
+            },
+        }
+    },
 }
 
 
@@ -111,6 +122,19 @@ def test_features_hold_true_lengths_windows_and_shards(finished):
     assert trace.shape == (2, 10)
     np.testing.assert_allclose(trace.starts[:7], 0.025 * np.arange(7))
     assert found["rendered"].shape == (3, 12, 8)
+
+
+def test_branches_read_their_features_and_start_from_a_run(finished):
+    record = read_json(finished.results / "runs/joined/fold-1/seed-0/run.json")
+    assert [feature["name"] for feature in record["features"]] == ["log_mel", "shade"]
+    report = (finished.results / "report.html").read_text()
+    assert "log_mel + shade" in report
+
+
+def test_a_change_to_a_run_reaches_the_branches_that_start_from_it(finished):
+    change = "models={sound: {training: {lr: 0.02}}}"
+    planned = finished.planned("--config", change)
+    assert planned["train"] == 6
 
 
 def test_second_run_does_nothing(finished):

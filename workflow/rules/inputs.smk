@@ -1,15 +1,15 @@
 # What a job reads, where that is known only once the recordings have been checked and split.
 
 
-def feature_of_model(wildcards):
-    """A model's feature file: its name carries the recordings' digest."""
+def features_of_model(wildcards):
+    """A model's feature files: their names carry the recordings' digest."""
     checkpoints.split.get()
-    return graph.feature(wildcards.model)
+    return graph.model_features(wildcards.model)
 
 
 def weights_of_model(wildcards):
-    """A model's pretrained weights, if it has any."""
-    return graph.weights(wildcards.model)
+    """What a model's networks start from: published weights, or another run's."""
+    return graph.weights(wildcards.model, wildcards.fold, wildcards.seed)
 
 
 def inventory_of_feature(wildcards):

@@ -4,7 +4,7 @@ RUN = graph.layout.run("{model}", "{fold}", "{seed}")
 rule train:
     """Train one model on one fold with one seed."""
     input:
-        feature=feature_of_model,
+        features=features_of_model,
         weights=weights_of_model,
         folds=graph.layout.folds,
     output:

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from deepself.dataset.importers import bonn, fer2013, public
+from deepself.store import download
 from deepself.store.download import Remote
 from deepself.store.files import read_table
 from deepself.study import load
@@ -15,8 +16,9 @@ from tests.dataset.importers.public_forms import bonn_zips, esc50_zip, fer_csv
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, monkeypatch):
     """A server on loopback; it cuts off, in the middle, the files named in `cut`."""
+    monkeypatch.setattr(download, "WAITS", ())
     folder = tmp_path / "public"
     folder.mkdir()
     cut = set()
@@ -95,7 +97,9 @@ def test_without_a_download_a_line_says_how_to_go_on(run, server, tmp_path, monk
     assert f"cannot be downloaded ({'404' if kind == '404' else ''}" in error
     assert "get ESC-50-master.zip from https://github.com/karolpiczak/ESC-50 by hand" in error
     assert "`deepself import esc50 ESC-50-master.zip --esc10 --to data/esc10`" in error
-    assert not list((tmp_path / "cache").rglob("*.*")) and not (tmp_path / "data").exists()
+    begun = [path.suffix for path in (tmp_path / "cache").rglob("*.*")]
+    assert sorted(begun) == ([".json", ".part"] if kind == "cut" else [])
+    assert not (tmp_path / "data").exists()
 
 
 def test_bonn_has_no_published_checksum_so_its_content_is_counted(run, server, small, tmp_path):
@@ -140,14 +144,16 @@ def test_a_page_in_place_of_an_archive_is_not_kept(run, server, tmp_path):
     assert not (tmp_path / "cache/deepself/data/bonn/Z.zip").exists()
 
 
-def test_a_bonn_archive_that_is_cut_off_is_not_kept(run, server, tmp_path):
+def test_a_bonn_archive_that_is_cut_off_is_brought_later(run, server, small, tmp_path):
     folder, url, cut = server
     bonn_zips(folder)
     cut.add("N.zip")
     status, _, error = run("fetch", "bonn", "--url", url)
     assert status == 1 and "N.zip cannot be downloaded" in error
-    kept = {path.name for path in (tmp_path / "cache/deepself/data/bonn").iterdir()}
+    kept = {path.name for path in (tmp_path / "cache/deepself/data/bonn").glob("[!.]*")}
     assert kept == {"Z.zip", "O.zip"}
+    cut.clear()
+    assert run("fetch", "bonn", "--url", url)[0] == 0
 
 
 def test_fer2013_needs_an_account_or_an_address(run, server, small, tmp_path, monkeypatch):

@@ -1,0 +1,176 @@
+"""Hyperparameters as options of the command line, in place of a study's own."""
+
+import argparse
+from typing import Any
+
+from pydantic import ValidationError
+
+from deepself.cli.common import positive
+from deepself.errors import UserError
+from deepself.store.published import published_names
+from deepself.study.explain import nearest
+from deepself.study.models import Model, Training
+from deepself.study.networks import TYPES, class_of
+
+OPTIMIZERS = ("sgd", "adam")
+CELLS = ("rnn", "lstm", "gru")
+SETTINGS = {
+    "channels": "channels",
+    "kernel_size": "kernel_size",
+    "stride": "stride",
+    "padding": "padding",
+    "pool": "pool",
+    "rnn_type": "cell",
+    "rnn_layers": "num_layers",
+    "rnn_hidden": "hidden_size",
+    "bidirectional": "bidirectional",
+    "dropout": "dropout",
+}
+"""Settings of networks, by the option that gives them."""
+
+TRAINING = ("lr", "batch_size", "epochs", "optimizer", "momentum", "weight_decay")
+"""Settings of training, which options give by the same names."""
+
+ONE_NUMBER = ("kernel_size", "stride", "padding", "pool")
+"""Options of one number for all layers, or one a layer."""
+
+HIDDEN = ("hidden_layers", "hidden_nodes")
+
+
+def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
+    """Add the options of networks and of training."""
+    network = parser.add_argument_group("network")
+    network.add_argument("--network", metavar="TYPE", help="see `deepself networks`")
+    network.add_argument(
+        "--pretrained",
+        metavar="NAME",
+        help="a network with its published weights, or a published name or file for --network",
+    )
+    network.add_argument("--hidden-layers", type=int, metavar="N", help="dense layers")
+    network.add_argument("--hidden-nodes", type=positive, metavar="N", help="nodes of each")
+    network.add_argument("--channels", type=int, nargs="+", metavar="N", help="one a layer")
+    for name in ONE_NUMBER:
+        text = "one number, or one a layer"
+        option = f"--{name.replace('_', '-')}"
+        network.add_argument(option, type=_number_or_same, nargs="+", metavar="N", help=text)
+    network.add_argument("--rnn-type", choices=CELLS)
+    network.add_argument("--rnn-layers", type=positive, metavar="N")
+    network.add_argument("--rnn-hidden", type=positive, metavar="N", help="nodes of a layer")
+    network.add_argument("--bidirectional", action=argparse.BooleanOptionalAction)
+    network.add_argument("--dropout", type=float, metavar="P", help="probability")
+    training = parser.add_argument_group("training")
+    training.add_argument("--lr", type=float, metavar="RATE", help="learning rate")
+    training.add_argument("--batch-size", type=positive, metavar="N")
+    training.add_argument("--epochs", type=positive, metavar="N")
+    training.add_argument("--optimizer", choices=OPTIMIZERS)
+    training.add_argument("--momentum", type=float, metavar="M", help="of sgd")
+    training.add_argument("--weight-decay", type=float, metavar="D")
+
+
+def given(args: argparse.Namespace) -> list[str]:
+    """Options of hyperparameters that were given, as they are typed."""
+    names = ("network", "pretrained", *HIDDEN, *SETTINGS, *TRAINING)
+    return [f"--{n.replace('_', '-')}" for n in names if getattr(args, n) is not None]
+
+
+def changed(model: Model | None, args: argparse.Namespace, axes: int | None = None) -> Model:
+    """A model with what the options say.
+
+    Parameters
+    ----------
+    model
+        The study's model; None without a study.
+    args
+        The options.
+    axes
+        Axes of an item, by which `--network cnn` is told apart; None where that is not known.
+
+    Raises
+    ------
+    UserError
+        The network has no such setting, or its value is out of range.
+    """
+    raw: dict[str, Any] = {"feature": "input"} if model is None else _dumped(model)
+    network = _network(raw.get("network"), args, axes)
+    known = _settings_of(network["type"])
+    for option, value in _network_options(args).items():
+        setting = SETTINGS.get(option, "hidden")
+        if setting not in known:
+            flag = f"--{option.replace('_', '-')}"
+            own = ", ".join(sorted(known)) or "none"
+            raise UserError(f"{flag}: {network['type']} has no {setting}; its settings: {own}")
+        network[setting] = value
+    training = {n: getattr(args, n) for n in TRAINING if getattr(args, n) is not None}
+    raw["network"] = network
+    raw["training"] = {**raw.get("training", {}), **training}
+    raw.pop("classifier", None)
+    try:
+        return Model.model_validate(raw)
+    except ValidationError as error:
+        lines = (f"{_path(problem['loc'])}: {problem['msg']}" for problem in error.errors())
+        raise UserError("\n".join(lines)) from None
+
+
+def _dumped(model: Model) -> dict[str, Any]:
+    raw = model.model_dump(exclude_unset=True)
+    if isinstance(raw.get("training"), Training):
+        raw["training"] = raw["training"].model_dump(exclude_unset=True)
+    return raw
+
+
+def _network(own: Any, args: argparse.Namespace, axes: int | None) -> dict[str, Any]:
+    """The network's type and weights, with the settings that the study gives it."""
+    network = dict(own or {})
+    wanted = args.network
+    weights = args.pretrained
+    if weights is not None and class_of(weights) is not None:  # a network, by its own name
+        if wanted is not None and wanted != weights:
+            raise UserError(f"--pretrained {weights}: is another network than --network {wanted}")
+        wanted, weights = weights, _default_weights(weights)
+    if wanted == "cnn":
+        if axes is not None and not 2 <= axes <= 4:
+            raise UserError(f"--network cnn: items of {axes} axes are no signal, image or film")
+        wanted = f"cnn{(axes or 3) - 1}d"
+    if wanted is not None and wanted != network.get("type"):
+        network = {"type": wanted}
+    if "type" not in network:
+        raise UserError("--network: say which; `deepself networks` lists them")
+    if class_of(network["type"]) is None:
+        raise UserError(f"--network: unknown type {wanted!r}{nearest(wanted, ['cnn', *TYPES])}")
+    if weights is not None:
+        if "weights" not in _settings_of(network["type"], also="weights"):
+            raise UserError(f"--pretrained: {network['type']} has no published weights")
+        network["weights"] = weights
+    return network
+
+
+def _default_weights(network: str) -> str:
+    names = published_names(network)
+    if not names:
+        raise UserError(f"--pretrained {network}: say which weights, by --network {network}")
+    return "imagenet" if "imagenet" in names else names[0]
+
+
+def _settings_of(type: str, also: str = "") -> set[str]:
+    cls = class_of(type)
+    return set() if cls is None else set(cls.model_fields) - ({"type", "weights"} - {also})
+
+
+def _network_options(args: argparse.Namespace) -> dict[str, Any]:
+    found = {n: getattr(args, n) for n in SETTINGS if getattr(args, n) is not None}
+    for name in ONE_NUMBER:
+        if len(found.get(name, ())) == 1:
+            found[name] = found[name][0]
+    layers, nodes = args.hidden_layers, args.hidden_nodes
+    if layers is not None or nodes is not None:
+        found["hidden_layers"] = [nodes or 128] * (1 if layers is None else layers)
+    return found
+
+
+def _number_or_same(text: str) -> int | str:
+    return text if text == "same" else int(text)
+
+
+def _path(loc: tuple) -> str:
+    """A problem's place, without the tags of unions."""
+    return ".".join(str(part) for part in loc if not str(part)[:1].isupper())

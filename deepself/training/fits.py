@@ -1,0 +1,60 @@
+"""Whether a study's networks fit what they will read: known before a feature is made."""
+
+from collections.abc import Iterator, Mapping
+
+from deepself.dataset.manifest import classes_of as labels_of
+from deepself.dataset.manifest import read_manifest
+from deepself.errors import UserError
+from deepself.features.shapes import Shape, item_shape
+from deepself.networks.base import Network
+from deepself.networks.summary import on_paper, summarise
+from deepself.study.layout import Layout
+from deepself.study.schema import Study
+from deepself.training.network import make_network
+
+
+def misfits(study: Study, layout: Layout) -> Iterator[str]:
+    """Yield a line for each model whose network cannot read its features.
+
+    A model is passed over where the shape of its feature is not known before it is made.
+    """
+    classes = classes_of(study, layout)
+    for name, model in study.models.items():
+        if model.network is None:
+            continue
+        known = {k: shape for k, shape in shapes_of(study, layout, name).items() if shape}
+        if len(known) < len(model.inputs):
+            continue
+        try:
+            summarise(network_on_paper(study, name, known, classes), list(known.values()))
+        except (UserError, ValueError) as error:
+            read = ", ".join(
+                f"{part.feature} {known[branch]}" for branch, part in model.inputs.items()
+            )
+            yield f"models.{name} (feature {read}): {error}"
+
+
+def shapes_of(study: Study, layout: Layout, model: str) -> dict[str, Shape | None]:
+    """Shape of an item of each of a model's inputs, by branch; None where it is not known yet."""
+    found: dict[str, Shape | None] = {}
+    for branch, part in study.models[model].inputs.items():
+        assert part.feature is not None
+        try:
+            found[branch] = item_shape(study, layout, part.feature)
+        except ValueError as error:
+            raise UserError(f"features.{part.feature}: {error}") from None
+    return found
+
+
+def network_on_paper(
+    study: Study, model: str, shapes: Mapping[str, Shape], classes: int
+) -> Network:
+    """Build a model's network without memory for its weights."""
+    spec = study.network(study.models[model])
+    assert spec is not None
+    return on_paper(lambda: make_network(spec, shapes, classes, dict.fromkeys(shapes)))
+
+
+def classes_of(study: Study, layout: Layout) -> int:
+    """Number of a study's classes, by its manifest."""
+    return len(labels_of(study.dataset, read_manifest(study.dataset)))
