@@ -19,4 +19,6 @@ def seed_everything(seed: int, fold: str) -> torch.Generator:
     drawn = int.from_bytes(hashlib.sha256(f"{seed}/{fold}".encode()).digest()[:7], "big")
     torch.manual_seed(drawn)
     torch.use_deterministic_algorithms(True)
+    # It would also fill all memory that it hands out, to show reads of what nothing has written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.Generator().manual_seed(drawn)
