@@ -16,10 +16,11 @@ REPOSITORY = Path(__file__).parents[2]
 def study_of(name, folder, keep):
     """A shipped study with one of its models, written to `folder`; skips without the data set."""
     data = os.environ.get("DEEPSELF_DATA")
-    if not data or not (Path(data) / name / "manifest.csv").exists():
-        pytest.skip(f"set DEEPSELF_DATA to the folder that holds {name}/")
     study = yaml.safe_load((REPOSITORY / "config" / f"{name}.yaml").read_text())
-    study["dataset"]["root"] = str(Path(data).resolve() / name)
+    root = study["dataset"]["root"]
+    if not data or not (Path(data) / root / "manifest.csv").exists():
+        pytest.skip(f"set DEEPSELF_DATA to the folder that holds {root}/")
+    study["dataset"]["root"] = str(Path(data).resolve() / root)
     study["models"] = {keep: study["models"][keep]}
     study["fusions"] = {}
     (folder / "study.yaml").write_text(yaml.safe_dump(study))
@@ -44,11 +45,11 @@ def mean_test_uar(name, folder):
 
 
 def test_esc10_with_the_frozen_audioset_network(tmp_path):
-    from deepself.store.published import PUBLISHED
+    from deepself.store.published import published
     from deepself.store.weights import cache_folder
 
     named = os.environ.get("DEEPSELF_WEIGHTS")
-    file = PUBLISHED["mn04_as"].file
+    file = published("mn04_as", "audioset").file
     folders = [cache_folder(), *([Path(named)] if named else [])]
     if not any((folder / file).exists() for folder in folders):
         pytest.skip(f"set DEEPSELF_WEIGHTS to the folder that holds {file}")
@@ -59,3 +60,9 @@ def test_esc10_with_the_frozen_audioset_network(tmp_path):
 def test_bonn_with_the_wave_network(tmp_path):
     study_of("bonn", tmp_path, "wave_cnn")
     assert mean_test_uar("bonn", tmp_path) >= 0.95
+
+
+def test_esc10_seen_as_pictures_by_a_network_of_photographs(tmp_path):
+    """The extra's own weights: ImageNet transfer without a download."""
+    study_of("esc10_pictures", tmp_path, "middle_svm")
+    assert mean_test_uar("esc10_pictures", tmp_path) >= 0.88

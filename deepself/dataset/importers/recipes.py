@@ -71,21 +71,24 @@ def _image(modality: str, facts: Facts, epochs: int) -> Lines:
 
 
 def _video(modality: str, facts: Facts, epochs: int) -> Lines:
+    layers = _layers(facts.height, facts.width)
+    # Short films have few frames: pooling leaves them, the recurrent layer needs them as steps.
+    front = f"channels: {[8 * 2**i for i in range(layers)]}, pool: {[[1, 2, 2]] * layers}"
     return [
         "features:",
         f"  film: {{kind: film, modality: {modality}}}",
         "",
         "models:",
-        *_dense("film_dense", 64, epochs),
-        *_dense("film_wide_dense", 256, epochs),
+        *_film("film_cnn", f"{{type: cnn3d, {front}}}", epochs),
+        *_film("film_cnn_gru", f"{{type: cnn_rnn, {front}, hidden_size: 32}}", epochs),
     ]
 
 
-def _dense(name: str, hidden: int, epochs: int) -> Lines:
+def _film(name: str, network: str, epochs: int) -> Lines:
     return [
         f"  {name}:",
         "    feature: film",
-        f"    network: {{type: dense, hidden: [{hidden}]}}",
+        f"    network: {network}",
         f"    training: {{epochs: {epochs}}}",
     ]
 
