@@ -2,6 +2,7 @@
 # make study STUDY=config/esc10.yaml another study
 # make test                          set up, and pass the tests
 # make check                         formatting, lint and types, as CI has them
+# make docs                          the pages that are made from the code
 # make ui                            the MLflow page
 VENV ?= .venv
 STUDY ?= config/demo.yaml
@@ -12,7 +13,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-.PHONY: study test check schema-check ui lock clean
+.PHONY: study test check schema-check docs docs-check ui lock clean
 
 study: $(VENV)/.run
 	snakemake --cores $(CORES) --configfile $(STUDY)
@@ -20,7 +21,7 @@ study: $(VENV)/.run
 test: $(VENV)/.dev
 	python -m pytest
 
-check: $(VENV)/.dev schema-check
+check: $(VENV)/.dev schema-check docs-check
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
@@ -29,6 +30,13 @@ check: $(VENV)/.dev schema-check
 
 schema-check: $(VENV)/.dev
 	deepself schema | diff - config/study.schema.json
+
+# The table of networks, from the networks themselves.
+docs: $(VENV)/.dev
+	deepself networks --markdown > docs/networks.md
+
+docs-check: $(VENV)/.dev
+	deepself networks --markdown | diff - docs/networks.md
 
 ui: $(VENV)/.run
 	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --port $(PORT)
