@@ -24,6 +24,7 @@ SETTINGS = {
     "rnn_layers": "num_layers",
     "rnn_hidden": "hidden_size",
     "bidirectional": "bidirectional",
+    "frame": "frame",
     "dropout": "dropout",
 }
 """Settings of networks, by the option that gives them."""
@@ -57,6 +58,7 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--rnn-layers", type=positive, metavar="N")
     network.add_argument("--rnn-hidden", type=positive, metavar="N", help="nodes of a layer")
     network.add_argument("--bidirectional", action=argparse.BooleanOptionalAction)
+    network.add_argument("--frame", type=positive, metavar="N", help="samples a step, of a wave")
     network.add_argument("--dropout", type=float, metavar="P", help="probability")
     training = parser.add_argument_group("training")
     training.add_argument("--lr", type=float, metavar="RATE", help="learning rate")

@@ -120,6 +120,12 @@ def test_cnn_follows_the_axes(made, kind, network, type):
     assert Path(f"results/train/{type}/fold-1/seed-0/run.json").exists()
 
 
+def test_waves_are_framed(made):
+    options = ["--network", "rnn", "--frame", "4", "--epochs", "1", "--fold", "1"]
+    assert alone(made, *options, kind="waveform") == 0
+    assert specification("results/train/rnn/fold-1/seed-0")["network"]["frame"] == 4
+
+
 def test_hidden_layers_and_nodes(made):
     options = ["--network", "dense", "--epochs", "1", "--fold", "1", "--hidden-layers", "3"]
     assert alone(made, *options, "--hidden-nodes", "5") == 0
