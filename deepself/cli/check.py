@@ -32,7 +32,9 @@ def run(args: argparse.Namespace) -> None:
 
     lines = list(misfits(study, layout))
     if lines:
-        raise UserError("\n".join(lines))
+        # Without it the workflow takes the check for done; what was read is remembered elsewhere.
+        layout.inventory.unlink(missing_ok=True)
+        raise UserError("\n".join(f"{args.study}: {line}" for line in lines))
 
 
 def _list(what: str, lines: list[str]) -> None:

@@ -26,6 +26,14 @@ def positive(text: str) -> int:
     return number
 
 
+def natural(text: str) -> int:
+    """Parse a number that is at least 0."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} is less than 0")
+    return number
+
+
 def open_study(args: argparse.Namespace) -> tuple[Study, Layout]:
     """Read the study that the arguments name, and where its results lie."""
     study = load(args.study, args.set)

@@ -28,11 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Print a network layer by layer: shapes, parameters, multiply-adds, memory."""
     if args.network is not None:
-        if args.study is not None:
+        if args.study is not None or args.set:
             raise UserError("--network: in place of a study; leave one of them out")
         network, shapes, batch_size = _alone(args), [tuple(args.shape)], 32
     elif args.study is None or args.model is None:
         raise UserError("give STUDY and MODEL, or --network and --shape")
+    elif args.shape is not None:
+        raise UserError("--shape: is for --network; a study's feature has its own")
     else:
         network, shapes, batch_size = _of_study(args)
 
@@ -49,6 +51,8 @@ def _alone(args: argparse.Namespace) -> "Network":
     from deepself.networks import build
     from deepself.networks.summary import on_paper
 
+    if args.network == "branches":
+        raise UserError("--network branches: its branches are in a study; give STUDY and MODEL")
     if args.shape is None:
         raise UserError("--shape: say the shape of an item, as in --shape 3 224 224")
     try:

@@ -4,9 +4,11 @@ import argparse
 from pathlib import Path
 
 from deepself.cli.common import add_study, open_study, positive
+from deepself.cli.fetch import bring_missing
 from deepself.errors import UserError
 from deepself.study import Layout, Study
 from deepself.study.explain import nearest
+from deepself.study.features import AnyFeature, Embedding, Rendered
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +30,12 @@ def run(args: argparse.Namespace) -> None:
         name, shard = _made(study, layout, args.output)
     if name not in study.features:
         raise UserError(f"--feature: unknown feature {name!r}{nearest(name, list(study.features))}")
+
+    spec: AnyFeature | None = study.features[name]
+    while isinstance(spec, Embedding | Rendered):
+        if isinstance(spec, Embedding):
+            bring_missing(layout.results, spec.network, spec.weights)
+        spec = study.features.get(spec.of)
 
     from deepself.features.extract import extract, extract_shard
 

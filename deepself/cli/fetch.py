@@ -6,7 +6,15 @@ from pathlib import Path
 
 from deepself.cli.import_ import add_target, make_target
 from deepself.errors import UserError
-from deepself.store.published import HUB, TIMM_FILE, Published, published_files, timm_weights
+from deepself.store.published import (
+    HUB,
+    TIMM_FILE,
+    Published,
+    published,
+    published_files,
+    timm_weights,
+    weights_file,
+)
 
 DATA = ("esc10", "esc50", "bonn", "fer2013")
 
@@ -44,6 +52,16 @@ def run(args: argparse.Namespace) -> None:
     if args.output is None:
         raise UserError(f"{args.file}: say by --output where to put it")
     print(f"{args.output}: {bring(known, args.output)}")
+
+
+def bring_missing(results: Path, network: str, weights: str) -> None:
+    """Bring published weights to where the stages look for them, unless they are there.
+
+    In a workflow, a rule has done it before.
+    """
+    known, path = published(network, weights), weights_file(results, network, weights)
+    if known is not None and not path.exists():
+        print(f"{path}: {bring(known, path)}")
 
 
 def bring(known: Published, output: Path) -> str:

@@ -1,16 +1,17 @@
 """Hyperparameters as options of the command line, in place of a study's own."""
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from deepself.cli.common import positive
+from deepself.cli.common import natural, positive
 from deepself.errors import UserError
 from deepself.store.published import published_names
 from deepself.study.explain import nearest
-from deepself.study.models import Model, Training
-from deepself.study.networks import TYPES, class_of
+from deepself.study.models import Model
+from deepself.study.networks import TYPES, Branches, class_of
 
 OPTIMIZERS = ("sgd", "adam")
 CELLS = ("rnn", "lstm", "gru")
@@ -47,13 +48,12 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="a network with its published weights, or a published name or file for --network",
     )
-    network.add_argument("--hidden-layers", type=int, metavar="N", help="dense layers")
+    network.add_argument("--hidden-layers", type=natural, metavar="N", help="dense layers")
     network.add_argument("--hidden-nodes", type=positive, metavar="N", help="nodes of each")
     network.add_argument("--channels", type=int, nargs="+", metavar="N", help="one a layer")
     for name in ONE_NUMBER:
         text = "one number, or one a layer"
-        option = f"--{name.replace('_', '-')}"
-        network.add_argument(option, type=_number_or_same, nargs="+", metavar="N", help=text)
+        network.add_argument(_flag(name), type=_number_or_same, nargs="+", metavar="N", help=text)
     network.add_argument("--rnn-type", choices=CELLS)
     network.add_argument("--rnn-layers", type=positive, metavar="N")
     network.add_argument("--rnn-hidden", type=positive, metavar="N", help="nodes of a layer")
@@ -72,7 +72,7 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
 def given(args: argparse.Namespace) -> list[str]:
     """Options of hyperparameters that were given, as they are typed."""
     names = ("network", "pretrained", *HIDDEN, *SETTINGS, *TRAINING)
-    return [f"--{n.replace('_', '-')}" for n in names if getattr(args, n) is not None]
+    return [_flag(n) for n in names if getattr(args, n) is not None]
 
 
 def changed(model: Model | None, args: argparse.Namespace, axes: int | None = None) -> Model:
@@ -92,32 +92,45 @@ def changed(model: Model | None, args: argparse.Namespace, axes: int | None = No
     UserError
         The network has no such setting, or its value is out of range.
     """
-    raw: dict[str, Any] = {"feature": "input"} if model is None else _dumped(model)
-    network = _network(raw.get("network"), args, axes)
+    raw: dict[str, Any] = {"feature": "input"}
+    if model is not None:
+        raw = model.model_dump(exclude_unset=True)
+    if model is not None and isinstance(model.network, Branches):
+        of_network = [option for option in given(args) if _name(option) not in TRAINING]
+        if of_network:
+            raise UserError(f"{of_network[0]}: is for one network; change a branch's by --set")
+    elif model is not None and model.network is None and args.network is None:
+        raise UserError(f"{given(args)[0]}: is for networks; the model is a classifier")
+    else:
+        raw["network"] = _with_options(_network(raw.get("network"), args, axes), args)
+        raw.pop("classifier", None)
+    training = {n: getattr(args, n) for n in TRAINING if getattr(args, n) is not None}
+    raw["training"] = {**raw.get("training", {}), **training}
+    try:
+        return Model.model_validate(raw)
+    except ValidationError as error:
+        raise UserError("\n".join(map(_line, error.errors()))) from None
+
+
+def _with_options(network: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
+    """A network with the settings that options give."""
     known = _settings_of(network["type"])
     for option, value in _network_options(args).items():
         setting = SETTINGS.get(option, "hidden")
         if setting not in known:
-            flag = f"--{option.replace('_', '-')}"
             own = ", ".join(sorted(known)) or "none"
+            flag = _flag(option)
             raise UserError(f"{flag}: {network['type']} has no {setting}; its settings: {own}")
         network[setting] = value
-    training = {n: getattr(args, n) for n in TRAINING if getattr(args, n) is not None}
-    raw["network"] = network
-    raw["training"] = {**raw.get("training", {}), **training}
-    raw.pop("classifier", None)
-    try:
-        return Model.model_validate(raw)
-    except ValidationError as error:
-        lines = (f"{_path(problem['loc'])}: {problem['msg']}" for problem in error.errors())
-        raise UserError("\n".join(lines)) from None
+    return network
 
 
-def _dumped(model: Model) -> dict[str, Any]:
-    raw = model.model_dump(exclude_unset=True)
-    if isinstance(raw.get("training"), Training):
-        raw["training"] = raw["training"].model_dump(exclude_unset=True)
-    return raw
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _name(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
 
 
 def _network(own: Any, args: argparse.Namespace, axes: int | None) -> dict[str, Any]:
@@ -136,12 +149,15 @@ def _network(own: Any, args: argparse.Namespace, axes: int | None) -> dict[str, 
     if wanted is not None and wanted != network.get("type"):
         network = {"type": wanted}
     if "type" not in network:
-        raise UserError("--network: say which; `deepself networks` lists them")
+        hint = "--network: say which; `deepself networks` lists them"
+        if weights is not None:
+            hint = f"--pretrained: {weights} is no network; say by --network whose weights it is"
+        raise UserError(hint)
     if class_of(network["type"]) is None:
         raise UserError(f"--network: unknown type {wanted!r}{nearest(wanted, ['cnn', *TYPES])}")
     if weights is not None:
         if "weights" not in _settings_of(network["type"], also="weights"):
-            raise UserError(f"--pretrained: {network['type']} has no published weights")
+            raise UserError(f"--pretrained: {network['type']} takes no weights of others")
         network["weights"] = weights
     return network
 
@@ -149,7 +165,12 @@ def _network(own: Any, args: argparse.Namespace, axes: int | None) -> dict[str, 
 def _default_weights(network: str) -> str:
     names = published_names(network)
     if not names:
-        raise UserError(f"--pretrained {network}: say which weights, by --network {network}")
+        if "weights" not in _settings_of(network, also="weights"):
+            raise UserError(f"--pretrained {network}: has no weights of others")
+        raise UserError(
+            f"--pretrained {network}: say which of its weights, by --network {network} "
+            "--pretrained NAME"
+        )
     return "imagenet" if "imagenet" in names else names[0]
 
 
@@ -173,6 +194,10 @@ def _number_or_same(text: str) -> int | str:
     return text if text == "same" else int(text)
 
 
-def _path(loc: tuple) -> str:
-    """A problem's place, without the tags of unions."""
-    return ".".join(str(part) for part in loc if not str(part)[:1].isupper())
+def _line(problem: Mapping[str, Any]) -> str:
+    """A problem's place, without the tags of unions, and what is expected there."""
+    place = ".".join(str(part) for part in problem["loc"] if not str(part)[:1].isupper())
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = "" if isinstance(given, dict | list) else f", not {given!r}"
+    return f"{place}: {message[0].lower()}{message[1:]}{shown}"

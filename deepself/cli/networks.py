@@ -71,7 +71,14 @@ def reads(type: str) -> str:
 
 def types_of(cls: type[Strict]) -> list[str]:
     """The types whose settings a class holds."""
-    return ["timm/…"] if cls is Timm else [name for name, own in TYPES.items() if own is cls]
+    alone = {Timm: ["timm/…"], Branches: ["branches"]}
+    return alone.get(cls) or [name for name, own in TYPES.items() if own is cls]
+
+
+def _title(names: list[str]) -> str:
+    """Names of a family, the middle of a long one left out."""
+    few = names if len(names) <= 4 else [names[0], "…", names[-1]]
+    return ", ".join(f"`{name}`" if name != "…" else name for name in few)
 
 
 def settings_of(cls: type[Strict]) -> Iterator[tuple[str, str, str]]:
@@ -102,7 +109,7 @@ def _shown(value: object) -> str:
 
 def _list() -> Iterator[str]:
     for cls in (*CLASSES, Branches):
-        names = types_of(cls) if cls is not Branches else ["branches"]
+        names = types_of(cls)
         yield f"{', '.join(names)}"
         yield f"  {_summary(cls)}"
         if cls is not Branches:
@@ -149,13 +156,14 @@ setting means. The papers are named in `deepself/networks/`. This page is made b
 
 def _markdown() -> Iterator[str]:
     yield PAGE
-    for cls in CLASSES:
+    for cls in (*CLASSES, Branches):
         names = types_of(cls)
-        yield f"\n## {cls.__name__}\n"
-        yield f"{_summary(cls)} Reads {'; '.join(dict.fromkeys(reads(name) for name in names))}.\n"
+        yield f"\n## {_title(names)}\n"
+        kinds = "" if cls is Branches else "; ".join(dict.fromkeys(reads(name) for name in names))
+        yield f"{_summary(cls)}{f' Reads {kinds}.' if kinds else ''}\n"
         settings = [f"`{name}`" for name, *_ in settings_of(cls)]
         yield f"Settings: {', '.join(settings)}."
-        if cls is Timm:
+        if cls in (Timm, Branches):
             continue
         yield "\n| `type` | at | parameters | multiply-adds | embedding | published weights |"
         yield "|---|---|--:|--:|--:|---|"

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepself.cli.common import add_study, open_study, positive
+from deepself.cli.fetch import bring_missing
 from deepself.cli.hyperparameters import add_hyperparameters, changed, given
 from deepself.errors import UserError
 from deepself.store.files import TakenOverError
-from deepself.store.published import published
+from deepself.store.published import weights_file
 from deepself.study import Study
-from deepself.study.identity import read_dataset
+from deepself.study.identity import digest, read_dataset
 from deepself.study.layout import RESULTS
 from deepself.study.networks import Branches
 from deepself.study.references import problems
@@ -49,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train one model on one fold of a study, or a network on a feature file."""
+    if args.output is not None and args.output.is_file():
+        raise UserError(f"--output: {args.output} is a file; name a folder")
     if args.study is None:
         _train_file(args)
     else:
@@ -80,7 +83,9 @@ def _train_study(args: argparse.Namespace) -> None:
 
     job = job_of(study, layout, Run(args.model, args.fold, seed))
     if not own or args.output is not None:
-        folder = args.output or OWN / f"{study.name}-{args.model}"
+        # Other options are another folder: what has been trained stays.
+        made = digest({"model": job.specification, "study": study.name})[:6]
+        folder = args.output or OWN / f"{study.name}-{args.model}-{made}"
         job = replace(job, folder=folder / f"fold-{args.fold}" / f"seed-{seed}")
         own = False
     try:
@@ -153,12 +158,12 @@ def _fetch_missing(job: "Job") -> None:
     if isinstance(job.method, Branches):
         networks = {name: branch.network for name, branch in job.method.branches.items()}
     for name, network in networks.items():
-        path, weights = job.inputs[name].weights, getattr(network, "weights", None)
-        known = published(network.type, weights) if weights else None
-        if known is not None and path is not None and not path.exists():
-            from deepself.cli.fetch import bring
-
-            print(f"{path}: {bring(known, path)}")
+        weights: str | None = getattr(network, "weights", None)
+        # What a branch takes from another run lies elsewhere, and is no published file.
+        if weights is not None and job.inputs[name].weights == weights_file(
+            RESULTS, network.type, weights
+        ):
+            bring_missing(RESULTS, network.type, weights)
 
 
 def _mean(values: Any) -> float:

@@ -16,7 +16,7 @@ from deepself.networks import build
 from deepself.networks.starting import start_from
 from deepself.store.feature_writer import Batch
 from deepself.store.features import FeatureFile
-from deepself.store.published import is_imagenet, published, weights_file
+from deepself.store.published import built_as, is_imagenet, weights_file
 from deepself.store.weights import read_weights
 from deepself.study.features import Derived, Embedding, Rendered
 from deepself.study.networks import PictureNetwork, class_of
@@ -110,10 +110,8 @@ def _embedder(name: str, spec: Embedding, shape: tuple[int, ...], results: Path)
     cls = class_of(network_type)
     if cls is not None and issubclass(cls, PictureNetwork):
         settings["imagenet_normalisation"] = is_imagenet(network_type, spec.weights)
-    if network_type.startswith("timm/") and published(network_type, spec.weights):
-        network_type = f"{network_type}.{spec.weights}"  # each has its own statistics
     try:
-        network = build(network_type, shape, CLASSES, **settings)
+        network = build(built_as(network_type, spec.weights), shape, CLASSES, **settings)
     except ValueError as error:
         raise UserError(f"features.{name}: {error}") from None
     try:

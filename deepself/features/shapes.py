@@ -3,9 +3,12 @@
 import torch
 
 from deepself import signal
+from deepself.features.derive import CLASSES
+from deepself.features.layers import Layer
 from deepself.features.prepare import target_samples
 from deepself.features.transforms import transform
 from deepself.networks import build
+from deepself.networks.summary import on_paper
 from deepself.store.files import read_table
 from deepself.study.dataset import (
     AnyModality,
@@ -15,7 +18,7 @@ from deepself.study.dataset import (
     VideoModality,
     VisualModality,
 )
-from deepself.study.features import Computed, Rendered, SignalFeature
+from deepself.study.features import Computed, Embedding, Rendered, SignalFeature
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
 
@@ -35,8 +38,7 @@ def item_shape(study: Study, layout: Layout, name: str) -> Shape | None:
     Returns
     -------
     tuple of int or None
-        None where it depends on recordings that have not been checked, or on a layer of another
-        network.
+        None where it depends on recordings that have not been checked.
 
     Raises
     ------
@@ -60,10 +62,21 @@ def item_shape(study: Study, layout: Layout, name: str) -> Shape | None:
             layout=spec.layout,
         )
         return tuple(picture.shape[1:])
-    if spec.layer is not None:
-        return None
-    with torch.device("meta"):
-        return (build(spec.network, source, classes=2).embedding_size,)
+    return (_embedding_size(name, spec, source),)
+
+
+def _embedding_size(name: str, spec: Embedding, source: Shape) -> int:
+    """Pass an item through the network, on paper: only its shape is known, and asked for."""
+    network = on_paper(lambda: build(spec.network, source, classes=CLASSES)).eval()
+    if spec.layer is None:
+        return network.embedding_size
+    device = next(network.parameters()).device
+    try:
+        layer = Layer(network, spec.layer, spec.pool, fresh=CLASSES)
+        with torch.no_grad():
+            return layer(torch.zeros(1, *source, device=device)).shape[1]
+    except ValueError as error:
+        raise ValueError(f"layer: {error}") from None
 
 
 def _rows(layout: Layout, modality: str) -> list[dict[str, str]]:

@@ -60,11 +60,15 @@ class Branched(Network):
             raise ValueError("branches: give at least two networks to join")
         self.join = choose("join", join, JOINS)
         at_least("size", size)
-        self.networks = nn.ModuleDict(networks)
+        # A module's own attributes (items, type, train) are no names for its parts.
+        self.networks = nn.ModuleDict({f"{n}_branch": part for n, part in networks.items()})
         for network in networks.values():
             network.classifier = nn.Identity()
         self.project = nn.ModuleDict(
-            {name: nn.Linear(network.embedding_size, size) for name, network in networks.items()}
+            {
+                f"{name}_branch": nn.Linear(network.embedding_size, size)
+                for name, network in networks.items()
+            }
         )
         count = len(networks)
         if join == "concatenation":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -96,12 +97,12 @@ def conv_length(length: Length, kernel: int, stride: int = 1, padding: int = 0) 
     return (length + padding - kernel) // stride + 1
 
 
-def time_axis(x: Tensor) -> int:
+def time_axis(x: Tensor | np.ndarray) -> int:
     """Axis along which items of ``x`` have true lengths: the last, but the frames of films.
 
     Films are ``(batch, channels, frames, height, width)``.
     """
-    return 2 if x.dim() == 5 else x.dim() - 1
+    return 2 if x.ndim == 5 else x.ndim - 1
 
 
 def valid_steps(lengths: Tensor, steps: int) -> Tensor:

@@ -36,8 +36,9 @@ def stages(network: Network) -> list[Stage]:
     """Cut a network into stages, in the order of its layers; the last is its classifier.
 
     Containers of layers, modules that are little else, and modules that hold more than half of all
-    parameters are opened: what is in them are stages. Normalisations join the stage before them,
-    and parameters that stand alone (positional embeddings) the first.
+    parameters are opened: what is in them are stages. Normalisations, and layers without
+    parameters, join the stage before them; parameters that stand alone (positional embeddings)
+    the first.
     """
     classifier = Stage("classifier", [network.classifier], list(network.classifier.parameters()))
     if isinstance(network, Branched):
@@ -52,6 +53,8 @@ def stages(network: Network) -> list[Stage]:
             found.append(Stage(last.name, [*last.modules, module], [*last.parameters, *own]))
         elif own:
             found.append(Stage(name, [module], own))
+        elif found:  # activations, pooling, dropout
+            found[-1].modules.append(module)
     seen = head | {id(parameter) for stage in found for parameter in stage.parameters}
     loose = [parameter for parameter in network.parameters() if id(parameter) not in seen]
     if found:

@@ -99,9 +99,11 @@ class Partial:
 
     def _said(self) -> dict[str, Any]:
         try:
-            return json.loads(self._notes.read_text(encoding="utf-8"))
+            said = json.loads(self._notes.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
+        known = isinstance(said, dict) and {"url", "total", "mark", "raw"} <= said.keys()
+        return said if known else {}
 
 
 def _mark(headers: Mapping[str, str]) -> str | None:

@@ -77,6 +77,12 @@ def timm_weights(architecture: str, tag: str) -> Published:
     return Published(tag, f"timm-{whole}.safetensors", url, LINKED, pictures=True)
 
 
+def built_as(network: str, weights: str | None) -> str:
+    """The type to build: with a tag of timm's, which says what its pictures' mean was."""
+    tagged = network.startswith("timm/") and weights is not None and published(network, weights)
+    return f"{network}.{weights}" if tagged else network
+
+
 def published_names(network: str) -> list[str]:
     """Names of the weights that are published for a network, but for timm's tags."""
     return list(_table().get(network, {}))

@@ -84,23 +84,31 @@ def find_weights(known: Published) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def read_weights(path: Path) -> dict[str, "Tensor"]:
+def read_weights(path: Path, of_run: bool = False) -> dict[str, "Tensor"]:
     """Read a state dict from safetensors, or from a PyTorch file without executing its pickle.
 
-    A state dict inside others' checkpoints is taken out of them. Of a run of this project come
-    the network's weights, without the statistics of its normalisation.
+    A state dict inside others' checkpoints is taken out of them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    of_run
+        Whether it is what a run of this project has left, of which the network's weights come.
 
     Raises
     ------
     UserError
-        The file is missing, damaged, holds what could run code, or no state dict.
+        The file is missing, damaged, holds what could run code or is not finite, or no state
+        dict; or it is a run's where others' weights were asked for.
     """
     try:
         with open(path, "rb") as file:
             head = file.read(9)
-        found = _load(path, is_safetensors=head[8:] == b"{")  # behind the length of its header
     except OSError as error:
         raise UserError(f"{path}: weights cannot be read: {error.strerror or error}") from None
+    try:
+        found = _load(path, is_safetensors=head[8:] == b"{")  # behind the length of its header
     except Exception as error:  # of damaged bytes, PyTorch raises all sorts
         raise UserError(f"{path}: {UNSAFE}: {_reason(str(error))}") from None
     state = _unwrapped(found)
@@ -110,8 +118,15 @@ def read_weights(path: Path) -> dict[str, "Tensor"]:
     if all(key.startswith("module.") for key in state):  # as DataParallel names them
         state = {key.removeprefix("module."): value for key, value in state.items()}
     if all(key.startswith(OWN) for key in state):
+        if not of_run:  # it has seen items of other folds, and its normalisation is not here
+            raise UserError(
+                f"{path}: is what a run has learnt on one fold; a branch takes it by initialise"
+            )
         network = OWN[0]
         state = {k.removeprefix(network): v for k, v in state.items() if k.startswith(network)}
+    for key, value in state.items():
+        if value.is_sparse or not bool(value.isfinite().all()):
+            raise UserError(f"{path}: {key} is sparse, or holds values that are not finite")
     return state
 
 

@@ -73,6 +73,8 @@ def _explain_one(raw: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
                 return name, f"input should be a mapping of keys to values, not {given!r}"
             if "type" not in given:
                 return f"{name}.type", MISSING
+            if given["type"] == "branches":
+                return f"{name}.type", "a branch cannot have branches"
             known = [*TYPES, "branches", "timm/…"]
             return (
                 f"{name}.type",
@@ -80,6 +82,8 @@ def _explain_one(raw: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
             )
         case "union_tag_not_found":
             return f"{name}.{problem['ctx']['discriminator'].strip(chr(39))}", "missing; add it"
+        case "too_short":
+            return name, f"give at least {problem['ctx']['min_length']}"
         case "string_pattern_mismatch":
             if str(problem["input"]).startswith("timm/"):
                 return name, "write timm/ARCHITECTURE here, and the tag behind its dot as weights"

@@ -115,10 +115,18 @@ def model_slice(study: Study, name: str) -> dict[str, Any]:
     slice_["network"] = None
     if isinstance(model.network, Branches):
         slice_["network"] = model.network.model_dump(exclude={"branches"})
-        slice_["network"]["branches"] = {
-            branch: {"normalise": study.normalisation(part), "network": _network(study, part)}
+        # In their order, which shapes the first weights, and each with what it reads: Snakemake
+        # compares the files of all branches as a set.
+        slice_["network"]["branches"] = [
+            {
+                "branch": branch,
+                "feature": digest(feature_slice(study, part.feature)),
+                "initialise": part.initialise,
+                "normalise": study.normalisation(part),
+                "network": _network(study, part),
+            }
             for branch, part in model.network.branches.items()
-        }
+        ]
         return slice_
     slice_["normalise"] = study.normalisation(model)
     if model.network is not None:

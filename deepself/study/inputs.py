@@ -73,7 +73,9 @@ def weights_problem(path: str, network: str, weights: str) -> Iterator[tuple[str
     if published(network, weights) or os.path.isfile(weights):
         return
     names = published_names(network)
-    if network.startswith("timm/"):
+    if os.path.isdir(weights):
+        yield path, f"{weights} is a folder; name the file in it"
+    elif network.startswith("timm/"):
         yield path, f"{weights!r} is neither a tag of timm's, such as a1_in1k, nor a file"
     elif names:
         known = nearest(weights, names) if len(names) > 1 else f"; known: {names[0]}"

@@ -91,6 +91,14 @@ class FineTuning(Strict):
         "train", description="frozen: batch normalisations keep their statistics."
     )
 
+    @model_validator(mode="after")
+    def _all_is_used(self) -> "FineTuning":
+        if self.train in ("all", "head") and "epochs" in self.model_fields_set:
+            raise ValueError(f"epochs is for head_first and gradual; train is {self.train}")
+        if self.train == "head" and self.lr_decay < 1:
+            raise ValueError("lr_decay is for several stages; train is head")
+        return self
+
 
 class Training(Strict):
     """How a network is trained."""
@@ -105,6 +113,16 @@ class Training(Strict):
         "balanced", description="balanced: inverse to the class's share of the training partition."
     )
     fine_tuning: FineTuning | None = Field(None, description="For pretrained weights.")
+
+    @model_validator(mode="after")
+    def _reaches_all(self) -> "Training":
+        tuning = self.fine_tuning
+        if tuning is not None and tuning.train == "head_first" and tuning.epochs >= self.epochs:
+            raise ValueError(
+                f"fine_tuning.epochs ({tuning.epochs}) of the head alone leave none of "
+                f"epochs ({self.epochs}) for the rest"
+            )
+        return self
 
 
 class Model(Strict):

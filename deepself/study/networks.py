@@ -36,17 +36,27 @@ class Dense(Strict):
 class ConvolutionalFront(Strict):
     """A stack of convolutions; each setting is one number, or a list with one a layer."""
 
-    channels: list[PositiveInt] = Field([16, 32, 64], min_length=1)
-    kernel_size: PerLayer = 3
-    stride: PerLayer = 1
-    padding: Padding = "same"
-    dilation: PerLayer = 1
-    groups: PositiveInt | list[PositiveInt] = 1
+    channels: list[PositiveInt] = Field(
+        [16, 32, 64], min_length=1, description="Of each layer; as many as there are layers."
+    )
+    kernel_size: PerLayer = Field(3, description="Per layer, and in its list per axis.")
+    stride: PerLayer = Field(1, description="Per layer, and in its list per axis.")
+    padding: Padding = Field(
+        "same",
+        description=(
+            "same keeps the length where the stride is 1; else a number for both ends, per layer, "
+            "and in its list per axis; 0 for none."
+        ),
+    )
+    dilation: PerLayer = Field(1, description="Steps between a kernel's places; as kernel_size.")
+    groups: PositiveInt | list[PositiveInt] = Field(
+        1, description="Groups of channels that see only themselves, per layer."
+    )
     pool: PerLayer = Field(2, description="Pooling after each convolution; 1 for none.")
     pool_type: Literal["max", "average"] = "max"
-    normalisation: Normalisation = "batch"
+    normalisation: Normalisation = Field("batch", description="After each convolution.")
     activation: Activation = "relu"
-    dropout: Probability = 0.0
+    dropout: Probability = Field(0.0, description="Of the read-out, and of dense layers.")
 
 
 class Convolutional(ConvolutionalFront):
@@ -54,17 +64,21 @@ class Convolutional(ConvolutionalFront):
 
     type: Literal["cnn1d", "cnn2d", "cnn3d"]
     hidden: list[PositiveInt] = Field([], description="Dense layers after the read-out.")
-    readout: Literal["mean", "max", "attention", "flatten"] = "mean"
+    readout: Literal["mean", "max", "attention", "flatten"] = Field(
+        "mean", description="How the maps become one vector."
+    )
 
 
 class RecurrentBack(Strict):
     """A stack of recurrent layers."""
 
     cell: Literal["rnn", "lstm", "gru"] = "gru"
-    hidden_size: PositiveInt = 64
-    num_layers: PositiveInt = 1
-    bidirectional: bool = False
-    readout: Literal["last", "mean", "attention"] = "last"
+    hidden_size: PositiveInt = Field(64, description="Nodes of a layer, in each direction.")
+    num_layers: PositiveInt = Field(1, description="Recurrent layers.")
+    bidirectional: bool = Field(False, description="Also read backwards.")
+    readout: Literal["last", "mean", "attention"] = Field(
+        "last", description="How the steps become one vector."
+    )
 
 
 class Recurrent(RecurrentBack):

@@ -142,7 +142,10 @@ def _embedding(study: Study, path: str, spec: Embedding) -> Iterator[Problem]:
         return
     elif source.kind not in embedded(spec.network):
         yield f"{path}.of", wrong_input(spec.network, embedded(spec.network), spec.of, source.kind)
-    yield from weights_problem(f"{path}.weights", spec.network, spec.weights)
+    if spec.weights == "none":
+        yield f"{path}.weights", "an embedding needs pretrained weights"
+    else:
+        yield from weights_problem(f"{path}.weights", spec.network, spec.weights)
 
 
 def _band_edges(path: str, spec: AnySignalFeature, sample_rate: float) -> Iterator[Problem]:
@@ -181,11 +184,18 @@ def _models(study: Study, broken: set[str]) -> Iterator[Problem]:
         started = [p for p in model.inputs.values() if _is_pretrained(p)]
         if fine_tuning is not None and not started:
             yield f"{path}.training.fine_tuning", "is for pretrained weights; the network has none"
+        if fine_tuning is not None and fine_tuning.train != "all":
+            for branch, part in model.inputs.items():
+                if started and not _is_pretrained(part):
+                    yield (
+                        f"{path}.training.fine_tuning.train",
+                        f"must be all: branch {branch} would be frozen at random weights",
+                    )
         for branch, part in model.inputs.items():
             own = f"{path}.network.branches.{branch}" if branch else path
             yield from _input(study, own, part, broken)
             if isinstance(part, Branch):
-                yield from _initialise(study, own, part)
+                yield from _initialise(study, own, name, part)
         if isinstance(model.network, Branches):
             windowed = [f for f in model.features if _windows(study, f)]
             if windowed:
@@ -234,18 +244,20 @@ def _input(study: Study, path: str, part: Model | Branch, broken: set[str]) -> I
             yield f"{path}.normalise", "must be none: the pretrained weights expect raw input"
 
 
-def _initialise(study: Study, path: str, branch: Branch) -> Iterator[Problem]:
+def _initialise(study: Study, path: str, own: str, branch: Branch) -> Iterator[Problem]:
     """A branch takes over what an equal model has learnt."""
     if branch.initialise is None:
         return
     model = study.models.get(branch.initialise)
     if model is None:
         yield f"{path}.initialise", unknown("model", branch.initialise, study.models)
-    elif (model.feature, model.network) != (branch.feature, branch.network):
-        yield (
-            f"{path}.initialise",
-            f"{branch.initialise} has another feature or network; the branch must repeat them",
-        )
+    elif branch.initialise == own:
+        yield f"{path}.initialise", "a model cannot start from itself"
+    elif model.feature != branch.feature:
+        reads = " and ".join(model.features)
+        yield f"{path}.initialise", f"{branch.initialise} reads {reads}, not {branch.feature}"
+    elif model.network != branch.network:
+        yield f"{path}.initialise", f"the branch's network must repeat that of {branch.initialise}"
     elif study.normalisation(model) != study.normalisation(branch):
         yield f"{path}.normalise", f"must be that of {branch.initialise}"
 

@@ -9,7 +9,7 @@ from deepself.store.files import read_table
 from deepself.store.published import weights_digest, weights_file
 from deepself.study import defaults
 from deepself.study.explain import nearest
-from deepself.study.identity import VERSIONS
+from deepself.study.identity import VERSIONS, digest
 from deepself.study.inputs import network_input, wrong_input
 from deepself.study.layout import RESULTS
 from deepself.study.models import Model
@@ -81,6 +81,8 @@ def jobs_of_file(
         "training": model.training.model_dump(),
     }
     name = network.type.replace("/", "-")
+    # Other settings are another folder: what has been trained stays.
+    made = digest({"model": specification, "file": file.stem, "classes": classes})[:6]
     return [
         Job(
             study="",
@@ -90,7 +92,7 @@ def jobs_of_file(
             inputs={"": source},
             folds=folds,
             classes=classes,
-            folder=output / name / f"fold-{fold}" / f"seed-{seed}",
+            folder=output / f"{name}-{made}" / f"fold-{fold}" / f"seed-{seed}",
             specification=specification,
         )
         for fold in wanted or known
@@ -106,9 +108,25 @@ def _read_folds(path: Path) -> tuple[list[str], list[str]]:
     folds = [column.removeprefix(PREFIX) for column in columns if column.startswith(PREFIX)]
     if not {"id", "label"} <= set(columns) or not folds:
         raise UserError(f"{path}: needs the columns id, label and {PREFIX}1, {PREFIX}2, …")
+    seen: dict[str, int] = {}
     for number, row in enumerate(rows, start=2):
+        if row["id"] in seen:
+            raise UserError(f"{path}:{number}: {row['id']} stands in line {seen[row['id']]} too")
+        seen[row["id"]] = number
         for fold in folds:
             if row[PREFIX + fold] not in ("train", "dev", "test"):
                 found = row[PREFIX + fold]
                 raise UserError(f"{path}:{number}: {found!r} is none of train, dev, test")
+    for fold in folds:
+        _refuse_leaks(path, rows, fold)
     return sorted({row["label"] for row in rows}), folds
+
+
+def _refuse_leaks(path: Path, rows: list[dict[str, str]], fold: str) -> None:
+    """A group, where the table has them, lies in one partition."""
+    partition_of: dict[str, str] = {}
+    for row in rows:
+        group, partition = row.get("group"), row[PREFIX + fold]
+        if group and partition_of.setdefault(group, partition) != partition:
+            both = f"{partition_of[group]} and {partition}"
+            raise UserError(f"{path}: fold {fold}: group {group} lies in {both}: a leak")

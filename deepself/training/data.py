@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deepself.dataset.folds import read_partitions
+from deepself.networks.layers import time_axis
 from deepself.store.features import FeatureFile
 from deepself.store.files import read_table
 from deepself.store.predictions import means
@@ -112,11 +113,6 @@ def _statistics(
     deviation = np.sqrt(square / share).astype(np.float32)
     deviation[deviation == 0] = 1.0
     return mean, deviation
-
-
-def time_axis(items: np.ndarray) -> int:
-    """The axis of time of rows: the last, but that of the frames for films."""
-    return 2 if items.ndim == 5 else items.ndim - 1
 
 
 def _clear(items: np.ndarray, lengths: np.ndarray | None) -> None:

@@ -33,7 +33,6 @@ class Thawing:
         # One stage is what a network is that trains as a whole: no need to know its parts.
         whole = settings is None or settings == FineTuning()
         self._stages = [] if whole else stages(network)
-        self._trained = len(self._stages)
 
     def groups(self, lr: float) -> list[dict]:
         """Parameters for an optimiser, with each stage's learning rate."""
@@ -48,16 +47,13 @@ class Thawing:
 
     def start(self, epoch: int) -> None:
         """Freeze and thaw for an epoch, counted from 1, and put the network into training mode."""
-        self._network.train()
-        if not self._stages:
-            return
-        self._trained = self.trained_stages(epoch)
-        frozen = len(self._stages) - self._trained
+        frozen = len(self._stages) - self.trained_stages(epoch)
+        self._network.train(frozen == 0)
         for place, stage in enumerate(self._stages):
             for parameter in stage.parameters:
                 parameter.requires_grad_(place >= frozen)
             for module in stage.modules:
-                module.train(place >= frozen)
+                module.train(place >= frozen)  # a frozen stage's dropout is off, too
         if self._settings.batch_norm == "frozen":
             for module in self._network.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):

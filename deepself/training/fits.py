@@ -1,6 +1,7 @@
 """Whether a study's networks fit what they will read: known before a feature is made."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from deepself.dataset.manifest import classes_of as labels_of
 from deepself.dataset.manifest import read_manifest
@@ -8,6 +9,7 @@ from deepself.errors import UserError
 from deepself.features.shapes import Shape, item_shape
 from deepself.networks.base import Network
 from deepself.networks.summary import on_paper, summarise
+from deepself.store.published import published
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
 from deepself.training.network import make_network
@@ -22,16 +24,31 @@ def misfits(study: Study, layout: Layout) -> Iterator[str]:
     for name, model in study.models.items():
         if model.network is None:
             continue
-        known = {k: shape for k, shape in shapes_of(study, layout, name).items() if shape}
+        try:
+            known = {k: shape for k, shape in shapes_of(study, layout, name).items() if shape}
+        except UserError as error:
+            yield f"models.{name}: {error}"
+            continue
         if len(known) < len(model.inputs):
             continue
         try:
             summarise(network_on_paper(study, name, known, classes), list(known.values()))
+            _try_files(study, name, known, classes)
         except (UserError, ValueError) as error:
             read = ", ".join(
                 f"{part.feature} {known[branch]}" for branch, part in model.inputs.items()
             )
             yield f"models.{name} (feature {read}): {error}"
+
+
+def _try_files(study: Study, model: str, shapes: Mapping[str, Shape], classes: int) -> None:
+    """Load weights that are files of the user's; published ones were verified as they came."""
+    for name, part in study.models[model].inputs.items():
+        spec = study.network(part)
+        weights: str | None = getattr(spec, "weights", None)
+        if spec is None or weights is None or published(spec.type, weights):
+            continue
+        make_network(spec, {"": shapes[name]}, classes, {"": Path(weights)})
 
 
 def shapes_of(study: Study, layout: Layout, model: str) -> dict[str, Shape | None]:

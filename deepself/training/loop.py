@@ -116,6 +116,21 @@ def train_network(
             )
         except ValueError as error:  # batch normalisation over a single value
             raise UserError(f"training.batch_size is {settings.batch_size}: {error}") from None
+        except torch.OutOfMemoryError:
+            raise UserError(
+                f"training.batch_size is {settings.batch_size}: the GPU's memory does not hold it; "
+                "lower it"
+            ) from None
+        except RuntimeError as error:
+            if "can't allocate" in str(error):
+                raise UserError(
+                    f"training.batch_size is {settings.batch_size}: this machine's memory does "
+                    "not hold it; lower it"
+                ) from None
+            if "deterministic" not in str(error):
+                raise
+            reason = str(error).split(".")[0]
+            raise UserError(f"this network cannot be trained on a GPU: {reason}") from None
         logits = predict(network, dev, settings.batch_size)
         dev_loss = float(cross_entropy(logits, dev.targets))
         for part, loss in (("training", train_loss), ("dev", dev_loss)):

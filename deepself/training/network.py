@@ -12,10 +12,10 @@ from deepself.networks import build
 from deepself.networks.base import Network
 from deepself.networks.branches import Branched
 from deepself.networks.starting import start_from
-from deepself.store.published import published
+from deepself.store.published import built_as
 from deepself.store.weights import read_weights
 from deepself.study.models import Training
-from deepself.study.networks import AnyNetwork, Branches, SingleNetwork, Timm
+from deepself.study.networks import AnyNetwork, Branches, SingleNetwork
 from deepself.training.data import Part
 from deepself.training.loop import HISTORY, Tensors, predict, to_numpy, train_network
 from deepself.training.outcome import Outcome
@@ -78,35 +78,39 @@ def make_network(
     """
     try:
         if not isinstance(spec, Branches):
-            return _single(spec, shapes[""], classes, weights[""])
+            return _single(spec, shapes[""], classes, weights[""], of_run=False)
         networks = {}
         for name, branch in spec.branches.items():
+            own, shape, start = branch.network, shapes[name], weights[name]
+            of_run = branch.initialise is not None
             try:
-                networks[name] = _single(branch.network, shapes[name], classes, weights[name])
+                networks[name] = _single(own, shape, classes, start, of_run)
             except (ValueError, UserError) as error:
                 raise UserError(f"branches.{name}: {error}") from None
         settings = spec.model_dump(exclude={"type", "branches"})
         return Branched(networks, classes, **settings)
     except (ValueError, UserError) as error:
         raise UserError(f"network: {error}") from None
+    except RuntimeError as error:
+        if "allocate" not in str(error):
+            raise
+        raise UserError("network: its weights do not fit this machine's memory") from None
 
 
-def _single(spec: SingleNetwork, shape: Shape, classes: int, weights: Path | None) -> Network:
+def _single(
+    spec: SingleNetwork, shape: Shape, classes: int, weights: Path | None, of_run: bool
+) -> Network:
     settings = spec.model_dump(exclude={"type", "weights"})
-    network = build(architecture(spec), shape, classes, **settings)
+    weights_name: str | None = getattr(spec, "weights", None)
+    network = build(built_as(spec.type, weights_name), shape, classes, **settings)
     if weights is not None:
+        if of_run and not weights.exists():
+            raise UserError(f"{weights}: is not there yet; train that model on this fold first")
         try:
-            start_from(network, read_weights(weights))
+            start_from(network, read_weights(weights, of_run))
         except ValueError as error:
             raise UserError(f"{weights}: {error}") from None
     return network
-
-
-def architecture(spec: SingleNetwork) -> str:
-    """The type to build; with a tag of timm's, which says what its pictures' mean was."""
-    weights: str | None = getattr(spec, "weights", None)
-    tagged = isinstance(spec, Timm) and weights is not None and published(spec.type, weights)
-    return f"{spec.type}.{weights}" if tagged else spec.type
 
 
 def _to_device(inputs: list[Part], device: str) -> Tensors:

@@ -1,9 +1,11 @@
 """`deepself networks` and `deepself describe`."""
 
 import pytest
+import torch
 
 from deepself.cli import main
-from deepself.networks import available
+from deepself.networks import available, build
+from deepself.study import Layout
 from tests.tiny import make_study
 
 
@@ -20,7 +22,7 @@ def test_every_network_is_listed(capsys):
 
 def test_one_network_has_its_settings_choices_and_weights(capsys):
     text = says(capsys, "networks", "cnn2d")
-    assert "readout        One of mean, max, attention, flatten. [mean]" in text
+    assert "How the maps become one vector. One of mean, max, attention, flatten. [mean]" in text
     assert "reads: spectral images, picture, rendered" in text
     assert "imagenet" in says(capsys, "networks", "resnet18")
     assert "did you mean resnet" in says(capsys, "networks", "resnet17", status=1)
@@ -53,7 +55,7 @@ def test_describe_a_study_s_models(study, capsys):
     assert "classifier" in text
     both = says(capsys, "describe", study, "both")
     assert both.startswith("Branched over 1 × 16 × 8 and 2 × 40\n")
-    assert "networks.mel.stack" in both
+    assert "networks.mel_branch.stack" in both
 
 
 def test_describe_says_what_is_wrong(study, capsys):
@@ -73,4 +75,23 @@ def test_check_refuses_a_network_that_does_not_fit(study, capsys):
     deep = "models.cnn.network.channels=[4,4,4,4,4,4]"
     message = says(capsys, "check", study, "--set", deep, status=1)
     (line,) = message.splitlines()
-    assert "models.cnn (feature log_mel (1, 16, 8)): network: layer 4" in line
+    assert f"{study}: models.cnn (feature log_mel (1, 16, 8)): network: layer 4" in line
+    assert not Layout("tiny").inventory.exists()  # else the workflow would go on
+
+
+def test_check_refuses_weights_and_layers_that_do_not_fit(study, capsys, tmp_path):
+    torch.save({"fc.weight": torch.zeros(3)}, tmp_path / "other.pt")
+    pretrained = f"models.cnn.network={{type: resnet18, weights: {tmp_path}/other.pt}}"
+    message = says(capsys, "check", study, "--set", pretrained, status=1)
+    assert "models.cnn" in message
+    assert "missing conv1.weight" in message
+    own = build("resnet18", (3, 16, 16), 2)
+    torch.save(own.state_dict(), tmp_path / "own.pt")
+    shown = "features.shown={kind: rendered, of: log_mel, height: 16, width: 16}"
+    deep = "features.deep={{kind: embedding, of: shown, network: resnet18, weights: {}, layer: {}}}"
+    model = "models.deep={feature: deep, network: {type: dense}}"
+    wrong = deep.format(tmp_path / "own.pt", "layr3")
+    message = says(capsys, "check", study, "--set", shown, "--set", wrong, "--set", model, status=1)
+    assert "features.deep: layer: no layer 'layr3'" in message
+    right = deep.format(tmp_path / "own.pt", "layer3")
+    assert main(["check", study, "--set", shown, "--set", right, "--set", model]) == 0

@@ -30,6 +30,12 @@ def alone(made, *options, kind="log_mel"):
     return main(["train", "--input", made[kind], *folds, *options])
 
 
+def made_in(name, output="results/train"):
+    """The only folder of runs of a name: what follows the name tells settings apart."""
+    (folder,) = Path(output).glob(f"{name}-*")
+    return folder
+
+
 def specification(folder):
     return read_json(Path(folder) / "run.json")["specification"]
 
@@ -70,7 +76,7 @@ def test_every_option_of_a_study_s_model_takes_effect(made):
 def test_options_change_what_the_study_says_and_keep_the_rest(made):
     command = ["train", "study.yaml", "--model", "cnn", "--fold", "2", "--lr", "0.5"]
     assert main(command) == 0
-    found = specification("results/train/tiny-cnn/fold-2/seed-0")
+    found = specification(made_in("tiny-cnn") / "fold-2/seed-0")
     assert found["network"]["channels"] == [4]
     assert (found["training"]["lr"], found["training"]["epochs"]) == (0.5, 3)
 
@@ -91,7 +97,7 @@ def test_without_a_study_all_folds_are_trained(made, capsys):
     assert alone(made, "--network", "cnn", "--channels", "4", "--epochs", "2") == 0
     out = capsys.readouterr().out
     assert "mean of 3 folds: dev UAR" in out
-    runs = sorted(Path("results/train/cnn2d").glob("fold-*/seed-0/run.json"))
+    runs = sorted(made_in("cnn2d").glob("fold-*/seed-0/run.json"))
     assert len(runs) == 3
     record = read_json(runs[0])
     assert (record["study"], record["model"], record["features"][0]["kind"]) == (
@@ -107,7 +113,7 @@ def test_without_a_study_a_run_equals_the_study_s(made):
     options = ["--network", "cnn", "--channels", "4", "--epochs", "3", "--batch-size", "8"]
     assert alone(made, *options, "--lr", "0.01", "--fold", "1") == 0
     assert main(["train", "study.yaml", "--model", "cnn", "--fold", "1"]) == 0
-    own = Path("results/train/cnn2d/fold-1/seed-0/predictions.csv").read_bytes()
+    own = (made_in("cnn2d") / "fold-1/seed-0/predictions.csv").read_bytes()
     assert own == (Layout("tiny").run("cnn", "1", 0) / "predictions.csv").read_bytes()
 
 
@@ -117,31 +123,65 @@ def test_without_a_study_a_run_equals_the_study_s(made):
 def test_cnn_follows_the_axes(made, kind, network, type):
     options = ["--network", network, "--channels", "4", "--epochs", "1", "--fold", "1"]
     assert alone(made, *options, kind=kind) == 0
-    assert Path(f"results/train/{type}/fold-1/seed-0/run.json").exists()
+    assert (made_in(type) / "fold-1/seed-0/run.json").exists()
 
 
 def test_waves_are_framed(made):
     options = ["--network", "rnn", "--frame", "4", "--epochs", "1", "--fold", "1"]
     assert alone(made, *options, kind="waveform") == 0
-    assert specification("results/train/rnn/fold-1/seed-0")["network"]["frame"] == 4
+    assert specification(made_in("rnn") / "fold-1/seed-0")["network"]["frame"] == 4
+
+
+def test_other_settings_are_another_folder(made):
+    options = ["--network", "dense", "--epochs", "1", "--fold", "1", "--hidden-nodes"]
+    for nodes in ("4", "5", "4"):
+        assert alone(made, *options, nodes) == 0
+    assert len(list(Path("results/train").iterdir())) == 2
+
+
+def test_leaks_in_a_table_of_folds_are_refused(made, capsys):
+    def says(rows):
+        Path("odd.csv").write_text("id,label,group,fold-1\n" + rows)
+        command = ["train", "--network", "cnn", "--input", made["log_mel"], "--folds", "odd.csv"]
+        assert main(command) == 1
+        return capsys.readouterr().err
+
+    twice = says("high-0,high,,train\nlow-0,low,,dev\nhigh-0,high,,test\n")
+    assert "odd.csv:4: high-0 stands in line 2 too" in twice
+    spans = says("high-0,high,a,train\nlow-0,low,b,dev\nhigh-1,high,a,test\n")
+    assert "odd.csv: fold 1: group a lies in train and test: a leak" in spans
+
+
+def test_classifiers_take_no_options_of_networks(made, capsys):
+    command = ["train", "study.yaml", "--model", "svm", "--fold", "1", "--epochs", "3"]
+    assert main(command) == 1
+    assert "--epochs: is for networks; the model is a classifier" in capsys.readouterr().err
 
 
 def test_hidden_layers_and_nodes(made):
     options = ["--network", "dense", "--epochs", "1", "--fold", "1", "--hidden-layers", "3"]
     assert alone(made, *options, "--hidden-nodes", "5") == 0
-    assert specification("results/train/dense/fold-1/seed-0")["network"]["hidden"] == [5, 5, 5]
+    assert specification(made_in("dense") / "fold-1/seed-0")["network"]["hidden"] == [5, 5, 5]
     assert alone(made, *options, "--output", "mine") == 0
-    assert specification("mine/dense/fold-1/seed-0")["network"]["hidden"] == [128] * 3
+    assert (
+        specification(made_in("dense", "mine") / "fold-1/seed-0")["network"]["hidden"] == [128] * 3
+    )
 
 
 MISTAKES = [
     (["--network", "rnn", "--channels", "3"], "--channels: rnn has no channels; its settings: bid"),
     (["--network", "rnm"], "--network: unknown type 'rnm', did you mean rnn?"),
-    (["--network", "cnn", "--channels", "0"], "network.channels.0: Input should be greater than 0"),
+    (
+        ["--network", "cnn", "--channels", "0"],
+        "network.channels.0: input should be greater than 0, not 0",
+    ),
     (["--network", "cnn1d"], "--network: cnn1d reads features of kind waveform; "),
     (["--network", "cnn", "--fold", "7"], "results/tiny/folds.csv: no column fold-7; known: 1, 2"),
     (["--lr", "0.1"], "--network: say which; `deepself networks` lists them"),
-    (["--network", "cnn", "--pretrained", "imagenet"], "--pretrained: cnn2d has no published we"),
+    (
+        ["--network", "cnn", "--pretrained", "imagenet"],
+        "--pretrained: cnn2d takes no weights of others",
+    ),
     (
         ["--network", "resnet34", "--pretrained", "resnet18"],
         "--pretrained resnet18: is another network than --network resnet34",

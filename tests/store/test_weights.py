@@ -158,10 +158,23 @@ def test_safetensors_are_known_by_their_content(tmp_path):
     same(read_weights(tmp_path / "b.safetensors"))
 
 
-def test_a_runs_own_weights_are_its_networks(tmp_path):
+def test_a_runs_own_weights_are_its_networks_and_only_where_a_run_is_meant(tmp_path):
     own = {f"network.{key}": value for key, value in STATE.items()}
     save_file({**own, "normaliser.mean": torch.zeros(3)}, tmp_path / "weights.safetensors")
-    same(read_weights(tmp_path / "weights.safetensors"))
+    same(read_weights(tmp_path / "weights.safetensors", of_run=True))
+    refused(tmp_path / "weights.safetensors", "what a run has learnt on one fold")
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_values_that_are_not_finite_are_refused(tmp_path, value):
+    save_file({**STATE, "odd": torch.tensor([1.0, value])}, tmp_path / "odd.safetensors")
+    refused(tmp_path / "odd.safetensors", "odd is sparse, or holds values that are not finite")
+
+
+def test_a_damaged_zip_is_said_to_be_damaged(tmp_path):
+    torch.save({"a": torch.zeros(20000)}, tmp_path / "cut.pt")
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "cut.pt").read_bytes()[:50000])
+    refused(tmp_path / "cut.pt", "damaged, cut off, or of another format")
 
 
 def refused(path, match):

@@ -1,17 +1,21 @@
 """A run of a network with a branch a feature."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
 from safetensors.numpy import load_file
 
 from deepself.cli import main
-from deepself.store.files import read_json
-from deepself.study import Layout
+from deepself.store.files import canonical_json, read_json
+from deepself.study import Layout, load
+from deepself.study.identity import model_slice
 from tests.tiny import make_study
 
 MEL = {"feature": "log_mel", "network": {"type": "cnn2d", "channels": [4]}}
-TRACE = {"feature": "trace", "network": {"type": "dense", "hidden": [8]}}
+DENSE = {"type": "dense", "hidden": [8]}
+TRACE = {"feature": "trace", "network": DENSE}
 
 
 def branched(join="concatenation", mel=(), trace=()):
@@ -50,7 +54,7 @@ def test_run_reads_every_branch_and_learns(study, join):
     assert record["scores"]["test"]["uar"] > 0.5  # of three classes
     weights = load_file(run_folder() / "weights.safetensors")
     starts = {name.split(".")[2] for name in weights if name.startswith("network.networks.")}
-    assert starts == {"mel", "trace"}
+    assert starts == {"mel_branch", "trace_branch"}
     assert {name for name in weights if name.startswith("normaliser.")} == {
         f"normaliser.{branch}.{statistic}"
         for branch in ("mel", "trace")
@@ -78,7 +82,7 @@ def test_branches_start_from_runs(study):
     assert shared
     for name in shared:
         if "running" not in name and "num_batches" not in name:
-            own = both[name.replace("network.", "network.networks.mel.", 1)]
+            own = both[name.replace("network.", "network.networks.mel_branch.", 1)]
             np.testing.assert_allclose(own, single[name], rtol=1e-6)
 
 
@@ -103,7 +107,7 @@ MISTAKES = [
     ),
     (
         "models.both.network.branches={mel: {feature: log_mel, network: {type: cnn2d}}}",
-        "models.both.network.branches: dictionary should have at least 2 items",
+        "models.both.network.branches: give at least 2",
     ),
     (
         "models.both.network.branches.mel.initialise=cnm",
@@ -111,7 +115,7 @@ MISTAKES = [
     ),
     (
         "models.both.network.branches.mel.initialise=dense",
-        "models.both.network.branches.mel.initialise: dense has another feature or network",
+        "models.both.network.branches.mel.initialise: dense reads trace, not log_mel",
     ),
     (
         "models.both.training.fine_tuning={train: head}",
@@ -120,6 +124,14 @@ MISTAKES = [
     (
         "features.log_mel.window={seconds: 0.1}",
         "models.both.network: branches read whole recordings; log_mel has windows",
+    ),
+    (
+        "models.both.network.branches.mel.network={type: branches}",
+        "models.both.network.branches.mel.network.type: a branch cannot have branches",
+    ),
+    (
+        "models.both.network.branches.mel.initialise=both",
+        "models.both.network.branches.mel.initialise: a model cannot start from itself",
     ),
     ("models.cnn.network={type: branches}", "models.cnn.network.branches: missing; add it"),
 ]
@@ -132,6 +144,44 @@ def test_mistakes_name_their_key(tmp_path, monkeypatch, capsys, override, messag
     assert main(["check", file, "--set", override]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert any(line.startswith(f"deepself check: {file}: {message}") for line in lines), lines
+
+
+def test_a_branch_may_have_any_name(study):
+    """Also those that a module keeps for itself."""
+    branches = {"items": MEL, "type": TRACE}
+    assert train(study, "--set", f"models.both.network.branches={branches}") == 0
+
+
+def test_slice_tells_branches_apart_by_what_they_read_and_their_order(study):
+    """Snakemake compares the files of all branches as a set; the slice must know which is whose."""
+
+    def slice_of(branches):
+        change = [f"models.both.network.branches={branches}"]
+        return canonical_json(model_slice(load(study, change), "both"))
+
+    dense = {"type": "dense"}
+    mel, trace = ({"feature": name, "network": dense} for name in ("log_mel", "trace"))
+    found = [
+        slice_of({"a": mel, "b": trace}),
+        slice_of({"a": trace, "b": mel}),
+        slice_of({"b": trace, "a": mel}),
+        slice_of({"a": mel, "b": {**trace, "initialise": "dense", "network": DENSE}}),
+    ]
+    assert len(set(found)) == len(found)
+
+
+def test_run_that_a_branch_starts_from_must_be_there(study, capsys):
+    change = "models.both.network.branches.mel.initialise=cnn"
+    assert train(study, "--set", change) == 1
+    assert "is not there yet; train that model on this fold first" in capsys.readouterr().err
+
+
+def test_training_options_are_for_the_whole_others_for_one_network(study, capsys):
+    assert train(study, "--lr", "0.5", "--epochs", "1", "--output", "mine") == 0
+    record = read_json(Path("mine/fold-1/seed-0/run.json"))
+    assert record["specification"]["training"]["lr"] == 0.5
+    assert train(study, "--channels", "3") == 1
+    assert "--channels: is for one network; change a branch's by --set" in capsys.readouterr().err
 
 
 def test_branch_that_does_not_fit_is_named(study, capsys):

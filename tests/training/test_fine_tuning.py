@@ -81,6 +81,40 @@ def test_gradual_thaws_from_the_classifier_down():
     assert modes == {"0": False, "1": False, "2": True}
 
 
+@pytest.mark.parametrize(
+    ("name", "shape"), [("alexnet", (3, 64, 64)), ("cnn6", (1, 64, 16)), ("mn04_as", (1, 128, 32))]
+)
+def test_a_frozen_body_is_one_function(name, shape):
+    """Its dropout is off, its statistics stand: an item's embedding is the same each time."""
+    torch.manual_seed(0)
+    frozen = build(name, shape, 2)
+    Thawing(frozen, FineTuning(train="head")).start(1)
+    x = torch.rand(4, *shape)
+    with torch.no_grad():
+        assert torch.equal(frozen.embed(x), frozen.embed(x))
+        torch.testing.assert_close(frozen.embed(x[:1]), frozen.embed(x)[:1])
+    thawed = build(name, shape, 2)
+    Thawing(thawed, FineTuning(train="head_first")).start(2)
+    assert all(module.training for module in thawed.modules())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"train": "all", "epochs": 3}, "epochs is for head_first and gradual; train is all"),
+        ({"train": "head", "lr_decay": 0.5}, "lr_decay is for several stages; train is head"),
+    ],
+)
+def test_settings_without_effect_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        FineTuning(**settings)
+
+
+def test_a_head_that_is_never_joined_is_refused():
+    with pytest.raises(ValueError, match="leave none of epochs"):
+        Training(epochs=2, fine_tuning=FineTuning(train="head_first", epochs=2))
+
+
 def test_learning_rates_fall_by_stages_and_cover_all_parameters():
     trained = network()
     groups = Thawing(trained, FineTuning(lr_decay=0.5)).groups(0.8)
