@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     if lines:
         # Without it the workflow takes the check for done; what was read is remembered elsewhere.
         layout.inventory.unlink(missing_ok=True)
-        raise UserError("\n".join(f"{args.study}: {line}" for line in lines))
+        raise UserError("\n".join(lines))
 
 
 def _list(what: str, lines: list[str]) -> None:

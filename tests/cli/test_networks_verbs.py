@@ -75,7 +75,7 @@ def test_check_refuses_a_network_that_does_not_fit(study, capsys):
     deep = "models.cnn.network.channels=[4,4,4,4,4,4]"
     message = says(capsys, "check", study, "--set", deep, status=1)
     (line,) = message.splitlines()
-    assert f"{study}: models.cnn (feature log_mel (1, 16, 8)): network: layer 4" in line
+    assert "models.cnn (feature log_mel (1, 16, 8)): network: layer 4" in line
     assert not Layout("tiny").inventory.exists()  # else the workflow would go on
 
 

@@ -57,6 +57,10 @@ def band_edge(workflow):
     write_study(workflow.folder, features__wave__filter={"low": 50, "high": RATE})
 
 
+def network_that_does_not_fit(workflow):
+    write_study(workflow.folder, models__cnn__network={"type": "cnn2d", "channels": [2] * 9})
+
+
 def misspelt_key(workflow):
     write_study(workflow.folder, models__cnn__trainig={})
 
@@ -68,6 +72,7 @@ FAULTS = [
     (unknown_label, "fold 2: label 'odd' is unknown to its training partition"),
     (small_class, "class 'low' has 2 items, fewer than 3 folds"),
     (band_edge, "features.wave.filter.high: 2000 Hz must lie below 1000 Hz"),
+    (network_that_does_not_fit, "models.cnn (feature log_mel (1, 16, 8)): network: layer 4:"),
     (misspelt_key, "models.cnn.trainig: unknown key, did you mean training?"),
 ]
 
@@ -100,10 +105,10 @@ def test_fault_loses_nothing_and_its_mending_goes_on(workflow):
 
 
 def test_model_that_fails_leaves_the_others_their_runs_and_no_table(workflow):
-    write_study(workflow.folder, models__cnn__network={"type": "cnn2d", "channels": [2] * 9})
+    write_study(workflow.folder, models__cnn__training={"epochs": 3, "lr": 1e30})
     status, output = workflow.run()
     assert status != 0
-    clear_line(output, "models.cnn (feature log_mel (1, 16, 8)): network:")
+    clear_line(output, "models.cnn (feature log_mel (1, 16, 8)): epoch ")
     assert {path.parts[-4] for path in trained(workflow)} == {"svm", "dense"}
     assert not (workflow.results / "scores.csv").exists()
 
