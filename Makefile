@@ -50,7 +50,7 @@ clean:
 
 # A later set-up keeps what an earlier one installed.
 $(VENV)/.run: pyproject.toml envs/lock.txt envs/setup.sh
-	envs/setup.sh $(VENV)
+	envs/setup.sh $(VENV) "[imagenet]"
 	touch $@
 
 $(VENV)/.dev: pyproject.toml envs/lock.txt envs/setup.sh
