@@ -16,20 +16,18 @@ from deepself.training.network import make_network
 
 
 def misfits(study: Study, layout: Layout) -> Iterator[str]:
-    """Yield a line for each model whose network cannot read its features.
+    """Yield a line for each model whose features cannot be made, or not be read by its network.
 
-    A model is passed over where the shape of its feature is not known before it is made.
+    A network is passed over where the shape of its feature is not known before it is made.
     """
     classes = classes_of(study, layout)
     for name, model in study.models.items():
-        if model.network is None:
-            continue
         try:
             known = {k: shape for k, shape in shapes_of(study, layout, name).items() if shape}
         except UserError as error:
             yield f"models.{name}: {error}"
             continue
-        if len(known) < len(model.inputs):
+        if model.network is None or len(known) < len(model.inputs):
             continue
         try:
             summarise(network_on_paper(study, name, known, classes), list(known.values()))

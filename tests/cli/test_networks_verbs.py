@@ -89,7 +89,7 @@ def test_check_refuses_weights_and_layers_that_do_not_fit(study, capsys, tmp_pat
     torch.save(own.state_dict(), tmp_path / "own.pt")
     shown = "features.shown={kind: rendered, of: log_mel, height: 16, width: 16}"
     deep = "features.deep={{kind: embedding, of: shown, network: resnet18, weights: {}, layer: {}}}"
-    model = "models.deep={feature: deep, network: {type: dense}}"
+    model = "models.deep={feature: deep, classifier: {type: linear_svm}}"
     wrong = deep.format(tmp_path / "own.pt", "layr3")
     message = says(capsys, "check", study, "--set", shown, "--set", wrong, "--set", model, status=1)
     assert "features.deep: layer: no layer 'layr3'" in message
