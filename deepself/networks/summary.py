@@ -90,7 +90,7 @@ def summarise(network: Network, shapes: Sequence[tuple[int, ...]]) -> Summary:
     Parameters
     ----------
     network
-        Best on torch's meta device: nothing is computed, so that the largest takes a second.
+        Best on torch's meta device: nothing is computed, and no memory for weights is needed.
     shapes
         Shape of an item of each of its inputs: one, or one a branch.
 
