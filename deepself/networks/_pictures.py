@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from deepself.networks._pretrained import PretrainedNetwork, load_checked
+from deepself.networks._pretrained import PretrainedNetwork
 
 COLOURS = 3
 
@@ -61,6 +61,7 @@ class PictureNetwork(PretrainedNetwork):
         self.classifier = classifier
         self._name, self._channels = name, channels
         self._finals, self._firsts = dict(finals), tuple(firsts)
+        self.final = tuple(finals.values())
         layers = [layer for layer in classifier.modules() if isinstance(layer, nn.Linear)]
         self.embedding_size = sum(layer.in_features for layer in layers)
         for which in ("mean", "std"):
@@ -82,30 +83,14 @@ class PictureNetwork(PretrainedNetwork):
             x = (x - self.mean) / self.std
         return self.backbone(x)
 
-    def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
-        """Load weights with the keys under which they are published.
-
-        A first convolution over three colours is brought to the network's channels.
-
-        Returns
-        -------
-        list of str
-            The published keys that stay freshly initialised: none, or with another number of
-            classes the final layer's.
-
-        Raises
-        ------
-        ValueError
-            Where keys are missing, surplus, or of another shape; nothing has been loaded then.
-        """
+    def _given(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Rename, and bring a first convolution over three colours to the network's channels."""
         given = self._renamed(state_dict)
         own = dict(self.backbone.named_parameters())
         for key in (f"{first}.weight" for first in self._firsts):
             if key in given and key in own and _differ_in_colours(given[key], own[key]):
                 given[key] = adapt_kernel(given[key], own[key].shape[1])
-        return load_checked(
-            self, given, tuple(self._finals.values()), published=self._published, name=self._name
-        )
+        return given
 
     def _renamed(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Bring older or other layouts of the published weights to the architecture's own."""

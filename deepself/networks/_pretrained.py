@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -18,11 +17,12 @@ class PretrainedNetwork(Network):
     Attributes
     ----------
     final
-        Name of the final layer: where its number of classes differs from the published one, it
-        keeps the weights that it was built with.
+        Published name of the final layer, or of several that vote: where their number of classes
+        differs from the published one, they keep the weights that they were built with.
     """
 
-    final: ClassVar[str]
+    final: str | Sequence[str]
+    _name = ""  # what an error calls the network; its class by default
 
     def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
         """Load published weights into all but, with other classes, the final layer.
@@ -37,7 +37,16 @@ class PretrainedNetwork(Network):
         ValueError
             Where keys are missing, surplus, or of another shape.
         """
-        return load_checked(self, state_dict, self.final)
+        given = self._given(state_dict)
+        return load_checked(self, given, self.final, published=self._published, name=self._name)
+
+    def _given(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Bring what is published to what the network has, under the published names."""
+        return dict(state_dict)
+
+    def _published(self, key: str) -> str:
+        """Give the published name of one of this network's keys."""
+        return key
 
 
 def load_checked(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
-from deepself.networks._pretrained import PretrainedNetwork, load_checked
+from deepself.networks._pretrained import PretrainedNetwork
 from deepself.networks.base import check_input
 
 BINS = 128
@@ -135,10 +134,6 @@ class MobileNetAudioSet(PretrainedNetwork):
         The published weights were learnt on clips padded with silence, all frames pooled.
         """
         return adaptive_avg_pool2d(self.features(x), 1).flatten(start_dim=1)
-
-    def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
-        """See :meth:`PretrainedNetwork.load_pretrained`; an error calls the network by its type."""
-        return load_checked(self, state_dict, self.final, name=self._name)
 
 
 class InvertedResidual(nn.Module):

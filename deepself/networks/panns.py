@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from deepself.networks._pretrained import PretrainedNetwork, load_checked
+from deepself.networks._pretrained import PretrainedNetwork
 from deepself.networks.base import check_input
 
 BINS = 64
@@ -119,30 +119,17 @@ class PANN(PretrainedNetwork):
         pooled = steps.amax(dim=2) + steps.mean(dim=2)
         return self.dropout(self.fc1(self.dropout(pooled)).relu())
 
-    def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
-        """Load published weights into all but, with other classes, the final layer.
+    def _given(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Take the weights out of the published file, without the buffers of its front end.
 
-        Parameters
-        ----------
-        state_dict
-            The published weights, or the whole published file, which holds them as ``model``
-            beside the state of their training. The three buffers of the published front end
-            (:data:`FRONT_END`) are left out.
-
-        Returns
-        -------
-        list of str
-            The keys that stay freshly initialised.
-
-        Raises
-        ------
-        ValueError
-            Where other keys are missing, surplus, or of another shape.
+        The file holds them as ``model`` beside the state of their training.
         """
         inner = state_dict.get("model")
         weights = inner if isinstance(inner, Mapping) else state_dict
-        given = {key: value for key, value in weights.items() if key not in FRONT_END}
-        return load_checked(self, given, self.final, published=_published, name=self._name)
+        return {key: value for key, value in weights.items() if key not in FRONT_END}
+
+    def _published(self, key: str) -> str:
+        return key.replace("classifier.", f"{self.final}.", 1)
 
 
 class ConvBlock(nn.Module):
@@ -171,11 +158,6 @@ class ConvBlock(nn.Module):
             x = self.get_submodule(f"conv{number}")(x)
             x = self.get_submodule(f"bn{number}")(x).relu_()
         return self.dropout(avg_pool2d(x, 2) if self.pooled else x)
-
-
-def _published(key: str) -> str:
-    """Give the name that the publication has for one of our keys."""
-    return key.replace("classifier.", f"{PANN.final}.", 1)
 
 
 def _check_shape(name: str, input_shape: tuple[int, ...], classes: int, least: int) -> None:

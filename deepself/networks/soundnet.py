@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from deepself.networks._pretrained import PretrainedNetwork, load_checked
+from deepself.networks._pretrained import PretrainedNetwork
 from deepself.networks.base import check_input
 from deepself.networks.layers import Length, conv_length, valid_steps
 
@@ -136,29 +136,21 @@ class SoundNet(PretrainedNetwork):
         return self.dropout(maps.sum(dim=(2, 3)) / lengths.unsqueeze(1))
 
     def load_pretrained(self, state_dict: Mapping[str, Tensor]) -> list[str]:
-        """Load published weights into all but the classifier.
-
-        Parameters
-        ----------
-        state_dict
-            The published weights. Their two last layers (``conv8_objs`` and ``conv8_scns``, of 5
-            layers ``conv5_objs`` and ``conv5_scns``) are left out, and the classifier keeps the
-            weights that it was built with.
+        """Load published weights into all but the classifier, which they do not have.
 
         Returns
         -------
         list of str
             The keys that stay freshly initialised.
-
-        Raises
-        ------
-        ValueError
-            Where other keys are missing, surplus, or of another shape.
         """
+        kept = super().load_pretrained(state_dict)
+        own = (key for key in self.state_dict() if key.startswith(f"{self.final}."))
+        return kept or [key for key in own if key not in state_dict]
+
+    def _given(self, state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Leave out the two last layers, such as ``conv8_objs`` and ``conv8_scns``."""
         weights = {k: v for k, v in state_dict.items() if k.split(".")[0] not in self.replaced}
-        own = self.classifier.state_dict(prefix="classifier.")
-        kept = load_checked(self, {**own, **weights}, self.final, name=self._name)
-        return kept or [key for key in own if key not in weights]
+        return {**self.classifier.state_dict(prefix="classifier."), **weights}
 
 
 def least_samples(layers: tuple[Layer, ...]) -> int:
