@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from deepself.study.base import Strict
 from deepself.study.networks import AnyNetwork, Branch, Branches, Normalise
+from deepself.study.training import Training
 
 T = TypeVar("T")
 Candidates = Annotated[list[T], Field(min_length=1)]
@@ -70,61 +71,6 @@ AnyClassifier = Annotated[
 ]
 
 
-class FineTuning(Strict):
-    """How pretrained weights are trained on."""
-
-    train: Literal["all", "head", "head_first", "gradual"] = Field(
-        "all",
-        description=(
-            "all: every weight from the start; head: the classifier alone; head_first: the "
-            "classifier alone, then all; gradual: one stage more at a time, from the classifier "
-            "down."
-        ),
-    )
-    epochs: PositiveInt = Field(
-        1, description="head_first: epochs of the classifier alone; gradual: epochs a stage."
-    )
-    lr_decay: float = Field(
-        1.0, gt=0, le=1, description="A stage's learning rate, as a share of that of the next."
-    )
-    batch_norm: Literal["train", "frozen"] = Field(
-        "train", description="frozen: batch normalisations keep their statistics."
-    )
-
-    @model_validator(mode="after")
-    def _all_is_used(self) -> "FineTuning":
-        if self.train in ("all", "head") and "epochs" in self.model_fields_set:
-            raise ValueError(f"epochs is for head_first and gradual; train is {self.train}")
-        if self.train == "head" and self.lr_decay < 1:
-            raise ValueError("lr_decay is for several stages; train is head")
-        return self
-
-
-class Training(Strict):
-    """How a network is trained."""
-
-    epochs: PositiveInt = 30
-    batch_size: PositiveInt = 32
-    optimizer: Literal["adam", "sgd"] = "adam"
-    lr: PositiveFloat = Field(1e-3, description="Learning rate.")
-    momentum: float = Field(0.9, ge=0, lt=1, description="For sgd.")
-    weight_decay: NonNegativeFloat = 0.0
-    class_weights: Literal["balanced", "none"] = Field(
-        "balanced", description="balanced: inverse to the class's share of the training partition."
-    )
-    fine_tuning: FineTuning | None = Field(None, description="For pretrained weights.")
-
-    @model_validator(mode="after")
-    def _reaches_all(self) -> "Training":
-        tuning = self.fine_tuning
-        if tuning is not None and tuning.train == "head_first" and tuning.epochs >= self.epochs:
-            raise ValueError(
-                f"fine_tuning.epochs ({tuning.epochs}) of the head alone leave none of "
-                f"epochs ({self.epochs}) for the rest"
-            )
-        return self
-
-
 class Model(Strict):
     """A feature, what classifies it, and how that is trained."""
 
@@ -142,6 +88,13 @@ class Model(Strict):
         ),
     )
     training: Training = Training()
+    folds: Literal["apart", "together", "batched"] = Field(
+        "apart",
+        description=(
+            "apart: a job a fold and seed; together: one job trains all, one after the other, "
+            "which saves start-ups; batched: side by side, their weights stacked."
+        ),
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Model":
@@ -149,6 +102,8 @@ class Model(Strict):
             raise ValueError("give either network or classifier")
         if self.classifier is not None and "training" in self.model_fields_set:
             raise ValueError("training belongs to networks; a classifier has none")
+        if self.classifier is not None and self.folds == "batched":
+            raise ValueError("batched folds are for networks; choose together")
         branched = isinstance(self.network, Branches)
         if branched and (self.feature is not None or self.normalise is not None):
             raise ValueError("feature and normalise belong to each branch")

@@ -4,7 +4,7 @@ from torch import nn
 
 from deepself.networks.base import Network
 from deepself.networks.stages import stages
-from deepself.study.models import FineTuning
+from deepself.study.training import FineTuning
 
 
 class Thawing:

@@ -6,9 +6,10 @@ from typing import Any
 
 from deepself.study.identity import feature_file, initial_weights, model_slice, read_dataset
 from deepself.study.layout import Layout
-from deepself.study.models import AnyClassifier, Branch, Model, Training
+from deepself.study.models import AnyClassifier, Branch, Model
 from deepself.study.networks import AnyNetwork
 from deepself.study.schema import Study
+from deepself.study.training import Training
 
 
 @dataclass(frozen=True)

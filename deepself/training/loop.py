@@ -15,7 +15,7 @@ from tqdm import tqdm
 from deepself.errors import UserError
 from deepself.evaluation.metrics import uar
 from deepself.networks.base import Network
-from deepself.study.models import Training
+from deepself.study.training import Training
 from deepself.training.data import Part
 from deepself.training.fine_tuning import Thawing
 

@@ -14,8 +14,8 @@ from deepself.networks.branches import Branched
 from deepself.networks.starting import start_from
 from deepself.store.published import built_as
 from deepself.store.weights import read_weights
-from deepself.study.models import Training
 from deepself.study.networks import AnyNetwork, Branches, SingleNetwork
+from deepself.study.training import Training
 from deepself.training.data import Part
 from deepself.training.loop import HISTORY, Tensors, predict, to_numpy, train_network
 from deepself.training.outcome import Outcome

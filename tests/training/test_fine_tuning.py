@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from deepself.networks import build
-from deepself.study.models import FineTuning, Training
+from deepself.study.training import FineTuning, Training
 from deepself.training.fine_tuning import Thawing
 from deepself.training.loop import Tensors, train_network
 

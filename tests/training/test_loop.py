@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from deepself.errors import UserError
-from deepself.study.models import Training
+from deepself.study.training import Training
 from deepself.training import loop
 from deepself.training.data import Part
 from deepself.training.loop import Tensors, batches, class_weights, train_network
