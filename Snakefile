@@ -33,6 +33,7 @@ wildcard_constraints:
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/fuse.smk"
 include: "workflow/rules/report.smk"

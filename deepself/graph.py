@@ -3,12 +3,16 @@
 Snakemake reads this at every parse and in every job on a cluster, so it stays fast.
 """
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from deepself.dataset.fold_names import fold_names
 from deepself.dataset.manifest import data_root, fingerprint, manifest_digest
 from deepself.store.files import canonical_json, write_text
 from deepself.store.published import weights_file
@@ -22,11 +26,20 @@ from deepself.study.identity import (
     shard_files,
 )
 from deepself.study.load import read_yaml
+from deepself.study.models import Model
+from deepself.study.networks import Branch
 from deepself.study.references import members
+from deepself.study.trials import ALL, all_files, choice_file, choice_files, round_before
 
 DEMO = Path("data/demo")
 """The data set that the workflow makes itself."""
 
+
+TOGETHER = ("together", "batched")
+"""Ways in which one job trains all folds and seeds of a model."""
+
+AT_ONCE = 8
+"""Cores that one job asks for at most."""
 
 MADE_HERE = "made by the workflow"
 """In place of a digest: what a job of the workflow makes, Snakemake follows by itself."""
@@ -95,6 +108,14 @@ class Graph:
         """A model's network and training."""
         return canonical_json(identity.model_slice(self.study, wildcards.model))
 
+    def trial_slice(self, wildcards: Any) -> str:
+        """A searched model's network and training, its ranges, and how values are proposed."""
+        return canonical_json(identity.trial_slice(self.study, wildcards.model))
+
+    def choose_slice(self, wildcards: Any) -> str:
+        """How values are chosen."""
+        return canonical_json(identity.choose_slice(self.study, wildcards.model))
+
     def fusion_slice(self, wildcards: Any) -> str:
         """A fusion's method, and its members' modalities."""
         names = self.members(wildcards.fusion)
@@ -139,9 +160,82 @@ class Graph:
 
     def weights(self, model: str, fold: str, seed: str) -> list[Path]:
         """Files that a run's networks start from: published weights, or another run's."""
-        parts = self.study.models[model].inputs.values()
-        found = [initial_weights(self.layout, part, fold, int(seed)) for part in parts]
+        found = [initial_weights(self.layout, p, fold, int(seed)) for p in self._parts[model]]
         return list(dict.fromkeys(path for path in found if path is not None))
+
+    @cached_property
+    def _parts(self) -> dict[str, list[Model | Branch]]:
+        """What each model may read: a search may choose among weights, and all must be there."""
+        return {
+            name: [part for one in (own, *own.variants()) for part in one.inputs.values()]
+            for name, own in self.study.models.items()
+        }
+
+    # The trials of a search, and what they choose.
+
+    @property
+    def searched(self) -> str:
+        """Pattern of the names of the models that are searched."""
+        names = [name for name, model in self.study.models.items() if model.search is not None]
+        return "|".join(map(re.escape, names)) or "(?!)"
+
+    def weights_of_trial(self, model: str, fold: str) -> list[Path]:
+        """Files that a trial's networks start from."""
+        return self.weights(model, fold, str(self.study.seeds[0]))
+
+    def earlier_trials(self, model: str, fold: str, trial: str) -> list[Path]:
+        """What must be there before a trial."""
+        return round_before(self.study, self.layout, model, fold, int(trial))
+
+    def trials(self, model: str, part: str) -> list[Path]:
+        """What a choice is made from: the trials of a fold, or of all."""
+        # Where one choice serves all folds, any of them leads to the trials of all.
+        return all_files(self.study, self.layout, model, part.removeprefix("fold-"))
+
+    def fold_option(self, wildcards: Any) -> str:
+        """How the fold is said to the verb that chooses."""
+        part: str = wildcards.part
+        return "" if part == ALL else f"--fold {shlex.quote(part.removeprefix('fold-'))}"
+
+    def choice_of_run(self, model: str, fold: str) -> list[Path]:
+        """The values that a run takes; nothing where its model is not searched."""
+        if self.study.models[model].search is None:
+            return []
+        return [choice_file(self.study, self.layout, model, fold)]
+
+    def searches(self) -> list[Path]:
+        """All choices."""
+        return [file for files in choice_files(self.study, self.layout).values() for file in files]
+
+    def models_of(self, *folds: str) -> str:
+        """Pattern of the names of the models whose folds are trained in one of these ways."""
+        names = [name for name, model in self.study.models.items() if model.folds in folds]
+        return "|".join(map(re.escape, names)) or "(?!)"  # which no name matches
+
+    def run_files(self, name: str) -> list[Path]:
+        """A file of all runs of `{model}`: their folds are known before `split` has run."""
+        return [
+            self.layout.run("{model}", fold, seed) / name
+            for fold in self._folds
+            for seed in self.study.seeds
+        ]
+
+    @property
+    def runs_at_once(self) -> int:
+        """Runs of a model that train at once in one job, each on a core."""
+        return min(AT_ONCE, len(self._folds) * len(self.study.seeds))
+
+    @cached_property
+    def _folds(self) -> list[str]:
+        """Names of the folds, if a job trains all of them; any name otherwise."""
+        together = any(model.folds in TOGETHER for model in self.study.models.values())
+        return fold_names(self.study) if together else [""]
+
+    def weights_of_all(self, model: str) -> list[Path]:
+        """Files that any run of a model starts from."""
+        folds, seeds = read_dataset(self.layout)["folds"], self.study.seeds
+        found = [w for f in folds for s in seeds for w in self.weights(model, f, str(s))]
+        return list(dict.fromkeys(found))
 
     def members(self, fusion: str) -> list[str]:
         """Names of a fusion's members."""

@@ -6,6 +6,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from deepself import __version__
 
+NETWORK_PACKAGES = ("torchvision", "timm", "braindecode")
+"""What defines networks of others: another version may draw other first weights."""
+
 
 def versions(*packages: str) -> dict[str, str]:
     """Versions of deepself, Python and the named packages that are there, without imports."""

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -12,8 +12,8 @@ from deepself.store.published import published_names
 from deepself.study.explain import nearest
 from deepself.study.models import Model
 from deepself.study.networks import TYPES, Branches, class_of
+from deepself.study.training import Optimizer
 
-OPTIMIZERS = ("sgd", "adam")
 CELLS = ("rnn", "lstm", "gru")
 SETTINGS = {
     "channels": "channels",
@@ -64,7 +64,7 @@ def add_hyperparameters(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--lr", type=float, metavar="RATE", help="learning rate")
     training.add_argument("--batch-size", type=positive, metavar="N")
     training.add_argument("--epochs", type=positive, metavar="N")
-    training.add_argument("--optimizer", choices=OPTIMIZERS)
+    training.add_argument("--optimizer", choices=get_args(Optimizer))
     training.add_argument("--momentum", type=float, metavar="M", help="of sgd")
     training.add_argument("--weight-decay", type=float, metavar="D")
 

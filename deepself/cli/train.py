@@ -1,6 +1,7 @@
 """`deepself train`."""
 
 import argparse
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,14 +43,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--fold", metavar="NAME", help="a fold")
     parser.add_argument("--seed", type=int, help="default: the study's first, or 0")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="all folds and seeds of the study, in this job; side by side where the model says so",
+    )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"default: below {OWN}/")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--checkpoint",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="between two checkpoints; a killed run goes on from the last (default: 60)",
+    )
     add_hyperparameters(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Train one model on one fold of a study, or a network on a feature file."""
+    # Clusters send it before they end a job; until there is something to save, it says nothing.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     if args.output is not None and args.output.is_file():
         raise UserError(f"--output: {args.output} is a file; name a folder")
     if args.study is None:
@@ -62,7 +77,9 @@ def _train_study(args: argparse.Namespace) -> None:
     for name in ("input", "folds"):
         if getattr(args, name) is not None:
             raise UserError(f"--{name}: belongs to training without a study")
-    for name in ("model", "fold"):
+    if args.all and (args.fold is not None or args.seed is not None):
+        raise UserError("--all: takes every fold and seed; leave out --fold and --seed")
+    for name in ("model",) if args.all else ("model", "fold"):
         if getattr(args, name) is None:
             raise UserError(f"--{name}: say which of the study to train")
     study, layout = open_study(args)
@@ -73,7 +90,7 @@ def _train_study(args: argparse.Namespace) -> None:
     if seed not in study.seeds:
         raise UserError(f"--seed: {seed} is none of the study's seeds ({study.seeds})")
     folds = read_dataset(layout)["folds"]
-    if args.fold not in folds:
+    if args.fold not in folds and not args.all:
         raise UserError(f"--fold: the study has no fold {args.fold!r}; known: {', '.join(folds)}")
     own = not given(args)
     if not own:
@@ -81,25 +98,44 @@ def _train_study(args: argparse.Namespace) -> None:
 
     from deepself.training.job import Run, job_of
 
-    job = job_of(study, layout, Run(args.model, args.fold, seed))
+    every = [(fold, s) for s in study.seeds for fold in folds]
+    wanted = every if args.all else [(args.fold, seed)]
+    jobs = [job_of(study, layout, Run(args.model, fold, number)) for fold, number in wanted]
     if not own or args.output is not None:
         # Other options are another folder: what has been trained stays.
-        made = digest({"model": job.specification, "study": study.name})[:6]
+        made = digest({"model": jobs[0].specification, "study": study.name})[:6]
         folder = args.output or OWN / f"{study.name}-{args.model}-{made}"
-        job = replace(job, folder=folder / f"fold-{args.fold}" / f"seed-{seed}")
+        jobs = [
+            replace(job, folder=folder / f"fold-{job.run.fold}" / f"seed-{job.run.seed}")
+            for job in jobs
+        ]
         own = False
     try:
-        record = _train(job, args)
+        records = _train_all(jobs, args, study.models[args.model].folds == "batched")
     except TakenOverError:
         raise
     except Exception:
-        # The tables stand on this run, unless what it left before is still there.
-        if own and not (job.folder / "predictions.csv").exists():
+        # The tables stand on these runs, unless what they left before is still there.
+        if own and not all((job.folder / "predictions.csv").exists() for job in jobs):
             layout.withdraw()
         raise
-    _say(record)
+    for record in records:
+        _say(record)
     if not own:
-        print(job.folder)
+        print(jobs[0].folder.parents[1] if args.all else jobs[0].folder)
+
+
+def _train_all(jobs: list["Job"], args: argparse.Namespace, batched: bool) -> list[dict[str, Any]]:
+    """One run, or all of a model."""
+    if not args.all:
+        return [_train(jobs[0], args)]
+    for job in jobs:
+        fetch_missing(job)
+
+    from deepself.training.together import train_side_by_side, train_together
+
+    train_all = train_side_by_side if batched else train_together
+    return train_all(jobs, args.threads, args.device, args.checkpoint)
 
 
 def _changed_study(study: Study, args: argparse.Namespace) -> Study:
@@ -118,8 +154,9 @@ def _train_file(args: argparse.Namespace) -> None:
     for name in ("input", "folds"):
         if getattr(args, name) is None:
             raise UserError(f"--{name}: say which; or give a study, --model and --fold")
-    if args.set or args.model is not None:
-        raise UserError(f"{'--set' if args.set else '--model'}: belongs to a study; give one")
+    if args.set or args.model is not None or args.all:
+        option = "--set" if args.set else "--model" if args.model is not None else "--all"
+        raise UserError(f"{option}: belongs to a study; give one")
 
     from deepself.training.alone import jobs_of_file
 
@@ -145,14 +182,14 @@ DEV_AND_TEST = ("dev", "test")
 
 
 def _train(job: "Job", args: argparse.Namespace) -> dict[str, Any]:
-    _fetch_missing(job)
+    fetch_missing(job)
 
     from deepself.training.run import train
 
-    return train(job, args.threads, args.device)
+    return train(job, args.threads, args.device, args.checkpoint)
 
 
-def _fetch_missing(job: "Job") -> None:
+def fetch_missing(job: "Job") -> None:
     """Fetch published weights that are not there; in a workflow, a rule has done it before."""
     networks: dict[str, Any] = {"": job.method}
     if isinstance(job.method, Branches):
@@ -177,3 +214,5 @@ def _say(record: dict[str, Any]) -> None:
         f"{record['model']} fold {record['fold']} seed {record['seed']}: "
         f"dev UAR {scores['dev']['uar']:.1%}, test UAR {scores['test']['uar']:.1%}, {seconds:.1f} s"
     )
+    for warning in record["warnings"]:
+        print(f"warning: fold {record['fold']} seed {record['seed']} is {warning}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from deepself.dataset.fold_names import in_order
 from deepself.dataset.manifest import Item, classes_of, read_manifest, recordings_digest
 from deepself.errors import UserError
 from deepself.store.files import read_table, write_json, write_table
@@ -81,7 +82,7 @@ def assign(splits: Splits, items: list[Item]) -> dict[str, Partitions]:
         fold_of = _given_folds(items, splits.column or "fold")
     else:
         fold_of = _drawn_folds(splits, items)
-    names = sorted(set(fold_of.values()), key=lambda f: (not f.isdigit(), f.zfill(9), f))
+    names = in_order(fold_of.values())
     if len(names) < (2 if isinstance(splits.dev, Holdout) else 3):
         raise UserError(
             f"splits: {len(names)} folds are too few; dev needs one beside the test fold"

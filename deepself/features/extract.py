@@ -18,7 +18,7 @@ from deepself.errors import UserError
 from deepself.features.compute import Computation
 from deepself.features.derive import Derivation
 from deepself.features.earlier import Earlier
-from deepself.features.memory import keep_freed_memory
+from deepself.malloc import keep_freed_memory
 from deepself.store.feature_writer import Batch, FeatureWriter, Header
 from deepself.store.features import FeatureFile, join
 from deepself.store.files import read_table

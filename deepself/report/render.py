@@ -17,6 +17,8 @@ from deepself.report.examples import CLASSES, FeatureExamples, examples, figures
 from deepself.report.figures import Figure
 from deepself.report.page import write_page
 from deepself.report.ranking import Ranked, chosen_members, indistinct, ranking
+from deepself.report.searches import FEWEST as FEWEST_TRIALS
+from deepself.report.searches import searches
 from deepself.store.files import read_table
 from deepself.study import Layout, Study
 from deepself.study.identity import read_dataset
@@ -75,6 +77,7 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         for matrix in matrices:
             drawn[f"confusion-{matrix.name}"] = figures.rates(classes, np.array(matrix.counts))
     learning = _learning(study, runs, drawn)
+    searched = searches(study, layout, drawn)
     shown = _examples(layout, runs, classes)
     drawn |= figures_of(shown)
     return {
@@ -91,6 +94,8 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         "unit": "groups" if counts.groups else "items",
         "chosen": chosen_members(study, layout),
         "learning": learning,
+        "searches": searched,
+        "fewest_trials": FEWEST_TRIALS,
         "matrices": matrices,
         "examples": shown,
         "counts": counts,
@@ -138,8 +143,29 @@ def _learning(study: Study, runs: tables.Records, drawn: dict[str, Figure]) -> l
             chosen = {run: record["best"] for run, _, record in own}
             drawn[keys[-1]] = figures.choices(histories, chosen)
         best = [record["best"] for _, _, record in own]
-        learning.append({"name": name, "figures": keys, "best": best})
+        said = _said([(run, record) for run, _, record in own])
+        learning.append({"name": name, "figures": keys, "best": best, **said})
     return learning
+
+
+def _said(records: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, list[tuple[str, str]]]:
+    """What trainings noted and warned of, each once, with the runs that it is said of."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for sort in ("notes", "warnings"):
+        runs: dict[str, list[str]] = {}
+        for run, record in records:
+            for text in record.get(sort, ()):
+                runs.setdefault(text, []).append(run)
+        everywhere = len(records)
+        found[sort] = [
+            (text, "" if len(own) == everywhere else ", ".join(own)) for text, own in runs.items()
+        ]
+    ends: dict[str, list[str]] = {}
+    for run, record in records:
+        if record.get("stopped", "epochs") not in ("", "epochs"):
+            ends.setdefault(record["stopped"], []).append(run)
+    found["notes"] += [(f"stopped by {why}", ", ".join(own)) for why, own in ends.items()]
+    return found
 
 
 def _run_name(study: Study, result: Result) -> str:

@@ -95,6 +95,13 @@ class FeatureFile(AbstractContextManager):
         except KeyError as error:
             raise UserError(f"{self._path}: no recording {error}; was it made of others?") from None
 
+    @property
+    def block(self) -> int:
+        """Rows that are read at once: whole chunks, as HDF5 is slow at picking single rows."""
+        size = max(1, int(np.prod(self.shape)) * 4)
+        chunk = (self._items.chunks or (1,))[0]
+        return max(1, BLOCK // (size * chunk)) * chunk
+
     def read(self, ids: list[str]) -> np.ndarray:
         """Items of some recordings, in the order asked: float32, shape (rows, *item shape)."""
         return self.read_rows(self.rows(ids))
@@ -103,11 +110,7 @@ class FeatureFile(AbstractContextManager):
         """Rows in the order asked: float32, shape (len(rows), *item shape)."""
         out = np.empty((len(rows), *self.shape), dtype=np.float32)
         order = np.argsort(rows, kind="stable")
-        size = max(1, int(np.prod(self.shape)) * 4)
-        chunk = (self._items.chunks or (1,))[0]
-        # Whole chunks, several at a time: HDF5 is slow at picking single rows.
-        block = max(1, BLOCK // (size * chunk)) * chunk
-        blocks = rows[order] // block
+        blocks = rows[order] // self.block
         edges = np.flatnonzero(np.diff(blocks)) + 1
         for places in np.split(order, edges):
             if len(places):

@@ -11,6 +11,15 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 WAVE, SPECTRUM, PICTURE, FILM, VECTOR = "wave", "spectrum", "picture", "film", "vector"
 """Sorts of items."""
 
+PLURALS = {
+    WAVE: "waves",
+    SPECTRUM: "spectra",
+    PICTURE: "pictures",
+    FILM: "films",
+    VECTOR: "vectors",
+}
+"""What items of each sort are called, in the order in which they are named."""
+
 SORTS = {"waveform": WAVE, "picture": PICTURE, "rendered": PICTURE, "film": FILM} | {
     "embedding": VECTOR
 }
@@ -79,7 +88,7 @@ class Noise(Augmentation):
 
 
 class TimeMask(Augmentation):
-    """Set a stretch of time to 0, the mean of normalised items (SpecAugment)."""
+    """Hide a stretch of time (SpecAugment): set it to 0, or to an unnormalised item's mean."""
 
     sorts = frozenset({WAVE, SPECTRUM, FILM})
 
@@ -89,7 +98,7 @@ class TimeMask(Augmentation):
 
 
 class FrequencyMask(Augmentation):
-    """Set a band of bins to 0, the mean of normalised items (SpecAugment)."""
+    """Hide a band of bins (SpecAugment): set it to 0, or to an unnormalised item's mean."""
 
     sorts = frozenset({SPECTRUM})
 
@@ -130,7 +139,10 @@ class CutMix(Augmentation):
 
 
 class ChannelDropout(Augmentation):
-    """Set whole channels to 0, as where a sensor has lost contact; one at least is kept."""
+    """Hide whole channels, as where a sensor has lost contact; one at least is kept.
+
+    They are set to 0, or to an unnormalised item's mean.
+    """
 
     sorts = frozenset({WAVE, SPECTRUM, FILM})
 

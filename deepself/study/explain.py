@@ -135,8 +135,12 @@ def _schema() -> dict[str, Any]:
 def _keys(raw: Any, path: Path) -> list[str]:
     """The keys that the section at `path` knows, by the study's JSON schema."""
     node, value = _schema(), raw
-    for part in path:
+    parts = list(path)
+    while parts:
+        part = parts.pop(0)
         value = value[part]
+        if parts[:1] == ["choice"]:  # a range in the place of a value
+            value, parts = value["choice"][parts[1]], parts[2:]
         child = node.get("properties", {}).get(part) or node.get("items")
         node = _resolve(child or node.get("additionalProperties") or _by_pattern(node), value)
     return list(node.get("properties", {}))

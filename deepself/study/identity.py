@@ -24,7 +24,9 @@ VERSIONS = {
     "check": 2,
     "split": 2,
     "extract": 2,
-    "train": 3,
+    "trial": 1,
+    "choose": 1,
+    "train": 4,
     "fuse": 2,
     "score": 2,
     "report": 2,
@@ -110,8 +112,15 @@ def feature_specification(study: Study, layout: Layout, name: str) -> dict[str, 
 def model_slice(study: Study, name: str) -> dict[str, Any]:
     """What a run depends on, besides its feature files, its fold (with the labels) and its seed."""
     model = study.models[name]
-    slice_ = {"version": VERSIONS["train"], **model.model_dump(exclude={"feature", "network"})}
+    unused = {"feature", "network", "folds"}
+    slice_ = {"version": VERSIONS["train"], **model.model_dump(mode="json", exclude=unused)}
+    # One job or several give the same numbers; stacked weights give others in the last digits.
+    slice_["batched"] = model.folds == "batched"
     slice_["classes"] = study.dataset.classes
+    if model.search is None:
+        del slice_["search"]
+    else:
+        slice_["space"] = {path: one.model_dump(mode="json") for path, one in model.space.items()}
     slice_["network"] = None
     if isinstance(model.network, Branches):
         slice_["network"] = model.network.model_dump(exclude={"branches"})
@@ -132,6 +141,25 @@ def model_slice(study: Study, name: str) -> dict[str, Any]:
     if model.network is not None:
         slice_["network"] = _network(study, model)
     return slice_
+
+
+def trial_slice(study: Study, name: str) -> dict[str, Any]:
+    """What a trial of a model's search depends on, besides its run and earlier trials' results."""
+    search = study.models[name].search
+    assert search is not None
+    return {
+        **model_slice(study, name),
+        "version": [VERSIONS["train"], VERSIONS["trial"]],
+        "search": search.shaping,
+        "seed": study.seeds[0],
+    }
+
+
+def choose_slice(study: Study, name: str) -> dict[str, Any]:
+    """What the choice of a model's values depends on, besides its trials' results."""
+    search = study.models[name].search
+    assert search is not None
+    return {"version": VERSIONS["choose"], "choose": search.choose}
 
 
 def _network(study: Study, part: Model | Branch) -> dict[str, Any]:

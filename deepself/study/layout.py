@@ -47,6 +47,14 @@ class Layout:
         """Folder of one run."""
         return self.folder / "runs" / model / f"fold-{fold}" / f"seed-{seed}"
 
+    def trial(self, model: str, fold: str, number: int | str) -> Path:
+        """Folder of one trial of a model's search on one fold."""
+        return self.folder / "trials" / model / f"fold-{fold}" / f"trial-{number}"
+
+    def choice(self, model: str, part: str) -> Path:
+        """What a model's search chose: for `fold-NAME`, or for `all`."""
+        return self.folder / "searches" / model / f"{part}.json"
+
     def fusion(self, name: str, fold: str, seed: int) -> Path:
         """Folder of one fusion's predictions for one fold and seed."""
         return self.folder / "fusions" / name / f"fold-{fold}" / f"seed-{seed}"

@@ -1,11 +1,24 @@
 """The part of a study that says which models are trained, and how they are fused."""
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PositiveFloat,
+    PositiveInt,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from deepself.study.base import Strict
+from deepself.study.filling import Values, filled, require_match, validated
 from deepself.study.networks import AnyNetwork, Branch, Branches, Normalise
+from deepself.study.ranges import Space
+from deepself.study.search import Search, count
 from deepself.study.training import Training
 
 T = TypeVar("T")
@@ -72,7 +85,11 @@ AnyClassifier = Annotated[
 
 
 class Model(Strict):
-    """A feature, what classifies it, and how that is trained."""
+    """A feature, what classifies it, and how that is trained.
+
+    Where the study writes ranges, the settings hold their first values, and `space` the ranges;
+    dumped, the ranges stand in their places again.
+    """
 
     feature: str | None = Field(
         None, description="Name of a feature of this study; none for branches, which have theirs."
@@ -95,6 +112,11 @@ class Model(Strict):
             "which saves start-ups; batched: side by side, their weights stacked."
         ),
     )
+    search: Search | None = Field(
+        None, description="How ranges below network and training become values."
+    )
+
+    _space: Space = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Model":
@@ -109,7 +131,54 @@ class Model(Strict):
             raise ValueError("feature and normalise belong to each branch")
         if not branched and self.feature is None:
             raise ValueError("feature is missing; add it")
+        if self.search is not None and self.folds != "apart":
+            raise ValueError("search needs folds: apart")
         return self
+
+    # After the others: what it calls to validate a model without ranges calls them.
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_ranges(cls, raw: Any, validate: "ModelWrapValidatorHandler[Model]") -> "Model":
+        if not isinstance(raw, Mapping):
+            return validate(raw)
+        model, space = validated(raw, validate)
+        require_match(model.search, space)
+        model._space = space
+        return model
+
+    @model_serializer(mode="wrap")
+    def _ranges_in_place(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        ranges = {path: one.model_dump(mode="json") for path, one in self._space.items()}
+        return filled(dump(self), ranges)
+
+    @property
+    def space(self) -> Space:
+        """The ranges that are searched, by their dotted paths below the model."""
+        return self._space
+
+    @property
+    def trials(self) -> int:
+        """How many trials its search has, in each fold."""
+        return 0 if self.search is None else count(self.search, self._space)
+
+    def fixed(self, values: Values) -> "Model":
+        """The model with a value in place of each range, and nothing to search.
+
+        Raises
+        ------
+        ValidationError
+            The values do not go together.
+        """
+        settings = filled(self.model_dump(exclude_unset=True), values)
+        settings.pop("search", None)
+        return Model.model_validate(settings)
+
+    def variants(self) -> "Iterator[Model]":
+        """The model with each of the values that `validated` tried, beside others' first."""
+        first = {path: one.probes[0][0] for path, one in self._space.items()}
+        for path, one in self._space.items():
+            for value, _ in one.probes:
+                yield self.fixed({**first, path: value})
 
     @property
     def method(self) -> "AnyNetwork | AnyClassifier":

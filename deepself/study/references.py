@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
+from deepself.study.augmentation import PICTURE, PLURALS, CutMix, RandAugment, RandomCrop, sort_of
 from deepself.study.dataset import AudioModality, SensorModality
 from deepself.study.explain import nearest
 from deepself.study.features import (
@@ -179,30 +180,62 @@ def _band_edges(path: str, spec: AnySignalFeature, sample_rate: float) -> Iterat
 
 def _models(study: Study, broken: set[str]) -> Iterator[Problem]:
     for name, model in study.models.items():
-        path = f"models.{name}"
-        fine_tuning = model.training.fine_tuning
-        started = [p for p in model.inputs.values() if _is_pretrained(p)]
-        if fine_tuning is not None and not started:
-            yield f"{path}.training.fine_tuning", "is for pretrained weights; the network has none"
-        if fine_tuning is not None and fine_tuning.train != "all":
-            for branch, part in model.inputs.items():
-                if started and not _is_pretrained(part):
-                    yield (
-                        f"{path}.training.fine_tuning.train",
-                        f"must be all: branch {branch} would be frozen at random weights",
-                    )
+        said = list(_model(study, name, model, broken))
+        for variant in model.variants():
+            said += [one for one in _model(study, name, variant, broken) if one not in said]
+        yield from said
+
+
+def _model(study: Study, name: str, model: Model, broken: set[str]) -> Iterator[Problem]:
+    path = f"models.{name}"
+    fine_tuning = model.training.fine_tuning
+    started = [p for p in model.inputs.values() if _is_pretrained(p)]
+    if fine_tuning is not None and not started:
+        yield f"{path}.training.fine_tuning", "is for pretrained weights; the network has none"
+    if fine_tuning is not None and fine_tuning.train != "all":
         for branch, part in model.inputs.items():
-            own = f"{path}.network.branches.{branch}" if branch else path
-            yield from _input(study, own, part, broken)
-            if isinstance(part, Branch):
-                yield from _initialise(study, own, name, part)
-        if isinstance(model.network, Branches):
-            windowed = [f for f in model.features if _windows(study, f)]
-            if windowed:
+            if started and not _is_pretrained(part):
                 yield (
-                    f"{path}.network",
-                    f"branches read whole recordings; {windowed[0]} has windows",
+                    f"{path}.training.fine_tuning.train",
+                    f"must be all: branch {branch} would be frozen at random weights",
                 )
+    for branch, part in model.inputs.items():
+        own = f"{path}.network.branches.{branch}" if branch else path
+        yield from _input(study, own, part, broken)
+        if isinstance(part, Branch):
+            yield from _initialise(study, own, name, part)
+    yield from _augmentation(study, path, model, broken)
+    if isinstance(model.network, Branches):
+        windowed = [f for f in model.features if _windows(study, f)]
+        if windowed:
+            yield (
+                f"{path}.network",
+                f"branches read whole recordings; {windowed[0]} has windows",
+            )
+
+
+def _augmentation(study: Study, path: str, model: Model, broken: set[str]) -> Iterator[Problem]:
+    """Each change must suit an input; the sort of what is unknown or broken is not judged."""
+    if any(f not in study.features or f in broken for f in model.features):
+        return
+    kinds = {f: study.features[f].kind for f in model.features}
+    pictures = [p for p in model.inputs.values() if sort_of(kinds[p.feature or ""]) == PICTURE]
+    for i, change in enumerate(model.training.augmentation):
+        own = f"{path}.training.augmentation.{i}"
+        if not any(sort_of(kind) in change.sorts for kind in kinds.values()):
+            wanted = ", ".join(name for sort, name in PLURALS.items() if sort in change.sorts)
+            given = " and ".join(f"{f} is of kind {kind}" for f, kind in kinds.items())
+            yield own, f"{change.type} is for {wanted}; {given}"
+        elif isinstance(change, CutMix | RandomCrop) and isinstance(model.network, Branches):
+            yield own, f"{change.type} is for networks of one feature; remove it"
+        elif isinstance(change, RandAugment):
+            for picture in pictures:
+                if study.normalisation(picture) == "item":
+                    yield (
+                        own,
+                        f"rand_augment cannot undo normalise: item of {picture.feature}; "
+                        "choose channel or none",
+                    )
 
 
 def _is_pretrained(part: Model | Branch) -> bool:
@@ -253,6 +286,8 @@ def _initialise(study: Study, path: str, own: str, branch: Branch) -> Iterator[P
         yield f"{path}.initialise", unknown("model", branch.initialise, study.models)
     elif branch.initialise == own:
         yield f"{path}.initialise", "a model cannot start from itself"
+    elif model.search is not None:
+        yield f"{path}.initialise", f"{branch.initialise} is searched: its network is not known yet"
     elif model.feature != branch.feature:
         reads = " and ".join(model.features)
         yield f"{path}.initialise", f"{branch.initialise} reads {reads}, not {branch.feature}"

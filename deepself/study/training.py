@@ -146,8 +146,8 @@ class Training(Strict):
     sampling: Literal["shuffled", "balanced"] = Field(
         "shuffled",
         description=(
-            "balanced: an epoch draws as many items as there are, with replacement, each class "
-            "equally often."
+            "balanced: an epoch draws as many items as there are, each class equally often, items "
+            "of small classes again and again."
         ),
     )
     averaging: float | None = Field(
@@ -182,9 +182,9 @@ class Training(Strict):
 
     @model_validator(mode="after")
     def _all_is_used(self) -> "Training":
-        given = self.model_fields_set
-        for name in ("momentum", "nesterov"):
-            if name in given and self.optimizer != "sgd":
+        for name in ("momentum", "nesterov"):  # a study that is written out names its defaults
+            default = type(self).model_fields[name].default
+            if getattr(self, name) != default and self.optimizer != "sgd":
                 raise ValueError(f"{name} is for sgd; optimizer is {self.optimizer}")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum")

@@ -12,7 +12,9 @@ from deepself.networks.summary import on_paper, summarise
 from deepself.store.published import published
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
+from deepself.training.augment import Crops
 from deepself.training.network import make_network
+from deepself.training.optimisers import make_optimiser
 
 
 def misfits(study: Study, layout: Layout) -> Iterator[str]:
@@ -30,7 +32,11 @@ def misfits(study: Study, layout: Layout) -> Iterator[str]:
         if model.network is None or len(known) < len(model.inputs):
             continue
         try:
-            summarise(network_on_paper(study, name, known, classes), list(known.values()))
+            network = network_on_paper(study, name, known, classes)
+            summarise(network, list(cropped(study, name, known).values()))
+            make_optimiser(
+                [{"params": list(network.parameters()), "lr": model.training.lr}], model.training
+            )
             _try_files(study, name, known, classes)
         except (UserError, ValueError) as error:
             read = ", ".join(
@@ -67,7 +73,16 @@ def network_on_paper(
     """Build a model's network without memory for its weights."""
     spec = study.network(study.models[model])
     assert spec is not None
-    return on_paper(lambda: make_network(spec, shapes, classes, dict.fromkeys(shapes)))
+    cut = cropped(study, model, shapes)
+    return on_paper(lambda: make_network(spec, cut, classes, dict.fromkeys(shapes)))
+
+
+def cropped(study: Study, model: str, shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """Shapes of what a model's network is given: parts of items, where random_crop trains."""
+    parts = study.models[model].inputs
+    kinds = {branch: study.features[parts[branch].feature or ""].kind for branch in shapes}
+    crops = Crops.of(study.models[model].training, list(kinds.values()))
+    return {branch: crops.shape(shape, kinds[branch]) for branch, shape in shapes.items()}
 
 
 def classes_of(study: Study, layout: Layout) -> int:

@@ -10,6 +10,7 @@ from deepself.study.models import AnyClassifier, Branch, Model
 from deepself.study.networks import AnyNetwork
 from deepself.study.schema import Study
 from deepself.study.training import Training
+from deepself.study.trials import with_choice
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class Job:
 
 
 def job_of(study: Study, layout: Layout, run: Run) -> Job:
-    """The job that a run of a study is."""
+    """The job that a run of a study is, with what a search of its model chose."""
+    study = with_choice(study, layout, run.model, run.fold)
     model = study.models[run.model]
     return Job(
         study=study.name,

@@ -1,240 +1,427 @@
 """The training loop: batches in, the weights of the best epoch on dev out."""
 
 import math
-import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-from tqdm import tqdm
 
 from deepself.errors import UserError
 from deepself.evaluation.metrics import uar
 from deepself.networks.base import Network
 from deepself.study.training import Training
-from deepself.training.data import Part
+from deepself.training.augment import Augmenter, Crops
+from deepself.training.averaging import Averaging
+from deepself.training.batch import Batch
+from deepself.training.checkpoints import Checkpoints, Generators
+from deepself.training.eager import without_compiler
 from deepself.training.fine_tuning import Thawing
+from deepself.training.finite import Finite, NotFiniteError
+from deepself.training.losses import Loss, weights_for
+from deepself.training.optimisers import make_optimiser
+from deepself.training.partitions import Partition
+from deepself.training.precision import Precision, compiled
+from deepself.training.predicting import predict, predict_by_batch_statistics, to_numpy
+from deepself.training.progress import Progress
+from deepself.training.sampling import batches, order
+from deepself.training.schedules import Schedule, set_lr
+from deepself.training.signals import STOPPED, Signals
+from deepself.training.step import Stepper, is_of_memory, rehearse
 
 HISTORY = ("epoch", "train_loss", "train_uar", "dev_loss", "dev_uar", "lr", "seconds")
 """Columns of a network's history."""
 
+Watch = Callable[[Sequence[tuple]], str | None]
+"""Given the history after each epoch: why to stop now, or None."""
 
-@dataclass(frozen=True)
-class Tensors:
-    """One partition on its device.
+
+@dataclass
+class Best:
+    """The best epoch so far: highest UAR on dev; of equals, lowest dev loss, then the earliest.
 
     Attributes
     ----------
-    items
-        Rows (rows, *shape) of each input: one, or one a branch.
-    targets
-        Index of each row's class (rows,).
-    lengths
-        True lengths of the rows of each input; None where all are full.
-    windows
-        The partition, where its rows are windows of recordings, else None.
+    epoch, uar, loss, weights
+        The epoch, its UAR and loss on dev, and its weights.
+    rose
+        The last epoch in which the UAR was higher than ever before: patience counts from it.
     """
 
-    items: tuple[Tensor, ...]
-    targets: Tensor
-    lengths: tuple[Tensor | None, ...] = (None,)
-    windows: Part | None = None
+    epoch: int = 0
+    uar: float = -1.0
+    loss: float = math.inf
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    rose: int = 0
 
-    def batch(self, rows: Tensor | slice) -> tuple[Any, ...]:
-        """What a network is given of some rows: their items, and their true lengths if any."""
-        items = tuple(one[rows] for one in self.items)
-        lengths = tuple(None if one is None else one[rows] for one in self.lengths)
-        if len(items) > 1:
-            return items, lengths
-        return items if lengths[0] is None else (items[0], lengths[0])
+    def beaten_by(self, uar: float, loss: float) -> bool:
+        """Whether an epoch is better."""
+        return (uar, -loss) > (self.uar, -self.loss)
 
-    def uar(self, logits: Tensor, classes: int) -> float:
-        """UAR over recordings: windows' probabilities are averaged first."""
-        if self.windows is None:
-            return uar(to_numpy(self.targets), to_numpy(logits.argmax(1)), classes)
-        means = self.windows.by_recording(to_numpy(logits.double().softmax(1)))
-        return uar(self.windows.labels, means.argmax(1), classes)
+    def followed_by(
+        self, epoch: int, uar: float, loss: float, weights: dict[str, Tensor]
+    ) -> "Best":
+        """The best, now that there is a better one."""
+        return Best(epoch, uar, loss, weights, epoch if uar > self.uar else self.rose)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """The best epoch, and a row of `HISTORY` for every epoch. The network holds its weights."""
+@dataclass
+class Pass:
+    """An epoch on its way: its order, how many batches are done, what they gave and took."""
 
-    epoch: int
-    history: list[tuple]
+    rows: Tensor
+    done: int
+    loss: Tensor
+    predicted: Tensor
+    seconds: float = 0.0
 
 
-def train_network(
-    network: Network,
-    train: Tensors,
-    dev: Tensors,
-    settings: Training,
-    classes: int,
-    order: torch.Generator,
-) -> Trained:
-    """Train a network and leave in it the weights of the best epoch.
+@dataclass
+class Surroundings:
+    """What a training is told besides its data and settings.
 
-    The best epoch has the highest UAR on dev; of equals, the lowest dev loss, then the earliest.
+    Attributes
+    ----------
+    generators
+        Where random numbers come from.
+    progress
+        Who is told how it goes.
+    augmenter, crops
+        Random changes of training items; parts that are predicted.
+    checkpoints
+        Where to go on after being killed; None: nowhere.
+    signals
+        What the cluster says.
+    watch
+        Asked after each epoch whether to go on.
+    """
+
+    generators: Generators
+    progress: Progress
+    augmenter: Augmenter | None = None
+    crops: Crops = field(default_factory=lambda: Crops(None, 1, ()))
+    checkpoints: Checkpoints | None = None
+    signals: Signals = field(default_factory=Signals)
+    watch: Watch | None = None
+
+
+class Loop:
+    """Training of one network on one fold. All that changes on the way is in `state`.
 
     Parameters
     ----------
     network
-        Gives logits (batch, classes); its weights are changed in place.
+        Gives logits (rows, classes); on its device; its weights are changed in place.
     train, dev
         The two partitions it may see.
     settings
-        Epochs, batch size, optimiser, class weights.
+        How it is trained.
     classes
         Number of classes.
-    order
-        Draws the order of the training items, anew in each epoch.
+    around
+        Random numbers, progress, checkpoints.
 
-    Raises
-    ------
-    UserError
-        The loss is not finite.
+    Attributes
+    ----------
+    best, history
+        The best epoch, and a row of `HISTORY` for every epoch.
+    stopped
+        Why it ended: `epochs`, `patience`, `budget`, or what `watch` said.
+    notes
+        What a reader of the results should know, in words.
     """
-    thawing = Thawing(network, settings.fine_tuning)
-    optimiser = make_optimiser(thawing.groups(settings.lr), settings)
-    weights = class_weights(train.targets, classes) if settings.class_weights != "none" else None
-    best: tuple[float, float] = (-1.0, math.inf)
-    best_epoch, best_state = 0, {}
-    history = []
-    epochs = tqdm(
-        range(1, settings.epochs + 1), unit="epoch", disable=not sys.stderr.isatty(), leave=False
-    )
-    for epoch in epochs:
-        start = time.perf_counter()
-        thawing.start(epoch)
-        try:
-            train_loss, train_uar = train_epoch(
-                network, train, optimiser, weights, settings.batch_size, classes, order
+
+    def __init__(
+        self,
+        network: Network,
+        train: Partition,
+        dev: Partition,
+        settings: Training,
+        classes: int,
+        around: Surroundings,
+    ):
+        self.network, self._train, self._dev = network, train, dev
+        self._settings, self._classes, self._around = settings, classes, around
+        precision = Precision(settings, train.targets.device.type)
+        precision.lay_out(network)
+        self._thawing = Thawing(network, settings.fine_tuning)
+        steps = len(batches(torch.arange(len(train)), settings.batch_size))
+        self._schedule = Schedule(settings.schedule, steps, settings.epochs)
+        self._averaging = None
+        if settings.averaging is not None:
+            self._averaging = Averaging(network, settings.averaging)
+        weights, said = weights_for(settings, train.targets, classes)
+        self.notes = [f"class weights {said}"]
+        optimiser = make_optimiser(self._thawing.groups(settings.lr), settings)
+        self._stepper = Stepper(
+            network=network,
+            forward=network,
+            optimiser=optimiser,
+            loss=Loss(settings, weights),
+            precision=precision,
+            settings=settings,
+            generators=around.generators,
+            finite=Finite(network, lazily=train.targets.is_cuda),
+            part=settings.micro_batch,
+        )
+        self.best, self.stopped = Best(), ""
+        self.history: list[tuple] = []
+        self._epoch, self._step = 1, 0
+        self._began = self._epoch_began = time.perf_counter()
+        self._pass: Pass | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that training has taken, those before it was killed included."""
+        return time.perf_counter() - self._began
+
+    @property
+    def steps(self) -> int:
+        """Steps of the optimiser so far."""
+        return self._step
+
+    @property
+    def part(self) -> int:
+        """Items at a time: fewer than the batch where its gradients are added up."""
+        return min(self._stepper.part or self._settings.batch_size, self._settings.batch_size)
+
+    def run(self) -> None:
+        """Train; the network then holds the weights of the last epoch.
+
+        Raises
+        ------
+        UserError
+            The loss is not finite, or a single item does not fit into memory.
+        SystemExit
+            SIGTERM came; a checkpoint has been written.
+        """
+        self._began = time.perf_counter()
+        self._resume()
+        self._prepare()
+        while not self.stopped:
+            self._epoch_began = time.perf_counter() - (self._pass.seconds if self._pass else 0)
+            self._thawing.start(self._epoch)
+            done = 0 if self._pass is None else self._pass.done * self._settings.batch_size
+            self._around.progress.begin_epoch(self._epoch, done)
+            with self._finite_losses():
+                self._train_epoch()
+                self._stepper.finite.check()
+            self._end_epoch()
+            self._save_if_asked()
+        if self._around.checkpoints is not None and self._around.checkpoints.wants(self.seconds):
+            self._save()
+
+    def keep_best(self) -> None:
+        """Put the weights of the best epoch into the network."""
+        self.network.load_state_dict(self.best.weights)
+
+    def logits(self, partition: Partition) -> Tensor:
+        """What the network says of a partition: (rows, classes)."""
+        around, precision = self._around, self._stepper.precision
+        while True:
+            try:
+                return predict(self.network, partition, self.part, around.crops, precision)
+            except RuntimeError as error:
+                if not is_of_memory(error):
+                    raise
+                self._stepper.smaller(error, self.part)
+
+    def logits_by_batch_statistics(self, partition: Partition) -> Tensor | None:
+        """The same with each batch's own statistics; None without batch normalisation."""
+        return predict_by_batch_statistics(
+            self.network,
+            partition,
+            self.part,
+            self._around.crops,
+            self._stepper.precision,
+        )
+
+    def _prepare(self) -> None:
+        """Compile, and rehearse a step, if there is anything left to train."""
+        if self.stopped:
+            return
+        self._thawing.start(self._epoch)
+        rows = torch.arange(min(len(self._train), self.part))
+        if self._settings.compile or self._train.targets.is_cuda:
+            kept = self._around.generators.state()
+            batch = self._given(next(iter(self._train.batches([rows]))))
+            self._around.generators.load(kept)
+            if self._settings.compile:
+                forward, said = compiled(self.network, batch, self._stepper.precision)
+                self._stepper.forward = forward
+                self.notes.append(said)
+                print(said, flush=True)
+            rehearse(self.network, self._stepper.forward, batch, self._stepper.precision)
+
+    def _train_epoch(self) -> None:
+        """Train for one epoch, from where it stands; the network is in training mode."""
+        device = self._train.targets.device
+        if self._pass is None:
+            drawn = order(
+                self._settings, self._train.targets, self._classes, self._around.generators.order
             )
-        except ValueError as error:  # batch normalisation over a single value
-            raise UserError(f"training.batch_size is {settings.batch_size}: {error}") from None
-        except torch.OutOfMemoryError:
+            rows = self._train.arrange(drawn, self._around.generators.order)
+            zero = torch.zeros((), device=device)
+            predicted = torch.full_like(self._train.targets, -1)
+            self._pass = Pass(rows, 0, zero, predicted)
+        now = self._pass
+        left = batches(now.rows, self._settings.batch_size)[now.done :]
+        for rows, batch in zip(left, self._train.batches(left), strict=True):
+            set_lr(self._stepper.optimiser, self._schedule.factor(self._step))
+            loss, logits = self._take_step(self._given(batch))
+            if self._averaging is not None:
+                self._averaging.update()
+            rows = rows.to(device)
+            now.loss += loss * len(rows)
+            now.predicted[rows] = logits.argmax(1)
+            now.done, self._step = now.done + 1, self._step + 1
+            self._around.progress.batch(len(rows), loss)
+            self._save_if_asked()
+
+    def _given(self, batch: Batch) -> Batch:
+        """What the network is given: changed at random, and laid out as asked."""
+        if self._around.augmenter:
+            batch = self._around.augmenter(batch)
+        return self._stepper.precision.laid_out(batch)
+
+    def _take_step(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        assert self._pass is not None
+        return self._stepper.step(batch, self._pass.done + 1)
+
+    @contextmanager
+    def _finite_losses(self) -> Iterator[None]:
+        """Say where a loss was not finite."""
+        try:
+            yield
+        except NotFiniteError as error:
+            place = f"epoch {self._epoch}, batch {error.batch}"
+            largest = f"; the largest gradient before was that of {error.layer}"
             raise UserError(
-                f"training.batch_size is {settings.batch_size}: the GPU's memory does not hold it; "
-                "lower it"
+                f"{place}: the training loss is {error.loss}{largest if error.layer else ''}; "
+                "lower training.lr, or set training.clip_norm"
             ) from None
-        except RuntimeError as error:
-            if "can't allocate" in str(error):
-                raise UserError(
-                    f"training.batch_size is {settings.batch_size}: this machine's memory does "
-                    "not hold it; lower it"
-                ) from None
-            if "deterministic" not in str(error):
-                raise
-            reason = str(error).split(".")[0]
-            raise UserError(f"this network cannot be trained on a GPU: {reason}") from None
-        logits = predict(network, dev, settings.batch_size)
-        dev_loss = float(cross_entropy(logits, dev.targets))
-        for part, loss in (("training", train_loss), ("dev", dev_loss)):
+
+    def _end_epoch(self) -> None:
+        """Look at dev, keep the best weights, and decide whether to go on."""
+        now, epoch = self._pass, self._epoch
+        assert now is not None
+        train_loss = float(now.loss) / len(now.rows)
+        seen = now.predicted >= 0  # balanced sampling may leave items out
+        targets = to_numpy(self._train.targets[seen])
+        train_uar = uar(targets, to_numpy(now.predicted[seen]), self._classes)
+        with self._averaging.swapped() if self._averaging else nullcontext():
+            dev_loss, dev_uar = self._look_at_dev()
+        for name, loss in (("training", train_loss), ("dev", dev_loss)):
             if not math.isfinite(loss):
-                raise UserError(f"epoch {epoch}: the {part} loss is {loss}; lower training.lr")
-        dev_uar = dev.uar(logits, classes)
-        if (dev_uar, -dev_loss) > (best[0], -best[1]):
-            best, best_epoch = (dev_uar, dev_loss), epoch
-            best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        seconds = time.perf_counter() - start
-        history.append((epoch, train_loss, train_uar, dev_loss, dev_uar, settings.lr, seconds))
-        _say(epochs, epoch, train_loss, dev_loss, dev_uar, best[0])
-    network.load_state_dict(best_state)
-    return Trained(best_epoch, history)
+                raise UserError(f"epoch {epoch}: the {name} loss is {loss}; lower training.lr")
+        lr = self._stepper.optimiser.param_groups[-1]["lr"]
+        seconds = time.perf_counter() - self._epoch_began
+        self.history.append((epoch, train_loss, train_uar, dev_loss, dev_uar, lr, seconds))
+        self._schedule.epoch_ends(dev_uar)
+        self._around.progress.end_epoch(epoch, train_loss, dev_loss, dev_uar, self.best.uar)
+        self._epoch, self._pass = epoch + 1, None
+        self.stopped = self._why_to_stop(seconds)
+
+    def _why_to_stop(self, seconds: float) -> str:
+        settings, epoch = self._settings, self._epoch - 1
+        if epoch == settings.epochs:
+            return "epochs"
+        if settings.patience is not None and epoch - self.best.rose >= settings.patience:
+            return "patience"
+        if settings.budget is not None and self.seconds + seconds > settings.budget * 60:
+            return "budget"
+        return (self._around.watch and self._around.watch(self.history)) or ""
+
+    def _look_at_dev(self) -> tuple[float, float]:
+        """Loss and UAR on dev; the weights are kept if they are the best so far."""
+        logits = self.logits(self._dev)
+        loss = float(cross_entropy(logits, self._dev.targets))
+        score = self._dev.uar(logits, self._classes)
+        if math.isfinite(loss) and self.best.beaten_by(score, loss):
+            kept = {key: value.clone() for key, value in self.network.state_dict().items()}
+            self.best = self.best.followed_by(self._epoch, score, loss, kept)
+        return loss, score
+
+    def _due(self) -> bool:
+        return self._around.checkpoints is not None and self._around.checkpoints.due()
+
+    def _save_if_asked(self) -> None:
+        """Write a checkpoint when it is time, or was asked for; end if SIGTERM came."""
+        signals = self._around.signals
+        if signals.save or self._due():
+            signals.save = False
+            self._stepper.finite.check()  # what follows a loss that is not finite is not worth it
+            self._save()
+        if signals.stop:
+            self._around.progress.close("stopped")
+            kept = "a checkpoint is kept: start it again, and it goes on from here"
+            print(f"SIGTERM in epoch {self._epoch}; {kept}", flush=True)
+            raise SystemExit(STOPPED)
+
+    def _save(self) -> None:
+        if self._around.checkpoints is not None:
+            self._around.checkpoints.write(self.state())
+
+    def state(self) -> dict[str, Any]:
+        """All that a run needs to go on exactly."""
+        now = self._pass
+        if now is not None:
+            now.seconds = time.perf_counter() - self._epoch_began
+        with without_compiler():
+            optimiser = self._stepper.optimiser.state_dict()
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": optimiser,
+            "scaler": self._stepper.precision.scaler.state_dict(),
+            "schedule": self._schedule.state(),
+            "averaging": None if self._averaging is None else self._averaging.state(),
+            "generators": self._around.generators.state(),
+            "best": vars(self.best),
+            "history": self.history,
+            "stopped": self.stopped,
+            "epoch": self._epoch,
+            "step": self._step,
+            "seconds": self.seconds,
+            "part": self._stepper.part,
+            "streamed": self._train.home == "file",
+            "pass": None if now is None else vars(now),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go back to a state."""
+        self.network.load_state_dict(state["network"])
+        with without_compiler():
+            self._stepper.optimiser.load_state_dict(state["optimiser"])
+        self._stepper.precision.scaler.load_state_dict(state["scaler"])
+        self._schedule.load_state(state["schedule"])
+        if self._averaging is not None:
+            self._averaging.load_state(state["averaging"])
+        self._around.generators.load(state["generators"])
+        device = self._train.targets.device
+        best = state["best"]
+        self.best = Best(**{**best, "weights": _moved(best["weights"], device)})
+        self.history = [tuple(row) for row in state["history"]]
+        self.stopped, self._epoch = state["stopped"], state["epoch"]
+        self._step, self._began = state["step"], time.perf_counter() - state["seconds"]
+        self._stepper.part = state["part"]
+        if state["pass"] is not None:
+            self._pass = Pass(**state["pass"])
+            self._pass.loss = self._pass.loss.to(device)
+            self._pass.predicted = self._pass.predicted.to(device)
+
+    def _resume(self) -> None:
+        state = self._around.checkpoints and self._around.checkpoints.read()
+        if state and state["streamed"] != (self._train.home == "file"):
+            print("items are read from another place than before, in another order; starting anew")
+        elif state:
+            self.load(state)
+            done = self._pass.done if self._pass else 0
+            print(f"goes on from epoch {self._epoch}, batch {done + 1}", flush=True)
 
 
-def train_epoch(
-    network: nn.Module,
-    train: Tensors,
-    optimiser: torch.optim.Optimizer,
-    weights: Tensor | None,
-    batch_size: int,
-    classes: int,
-    order: torch.Generator,
-) -> tuple[float, float]:
-    """Train for one epoch; return the mean loss and the UAR of the predictions made on the way.
-
-    The network is in training mode, but for what is frozen.
-    """
-    shuffled = torch.randperm(len(train.targets), generator=order).to(train.targets.device)
-    total = torch.zeros((), device=train.targets.device)
-    predicted = torch.empty_like(train.targets)
-    for batch in batches(shuffled, batch_size):
-        logits = network(*train.batch(batch))
-        loss = cross_entropy(logits, train.targets[batch], weights)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        total += loss.detach() * len(batch)
-        predicted[batch] = logits.detach().argmax(1)
-    score = uar(to_numpy(train.targets), to_numpy(predicted), classes)
-    return float(total) / len(shuffled), score
-
-
-@torch.no_grad()
-def predict(network: nn.Module, part: Tensors, batch_size: int) -> Tensor:
-    """Logits (rows, classes) of a network in evaluation mode."""
-    network.eval()
-    starts = range(0, len(part.targets), batch_size)
-    return torch.cat([network(*part.batch(slice(s, s + batch_size))) for s in starts])
-
-
-def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
-    """Cut an order into batches of `batch_size` or fewer that differ by one item at most.
-
-    Equal batches weigh items alike. A batch of one item, which would break batch normalisation,
-    joins another, unless batches of one were asked for.
-    """
-    count = math.ceil(len(order) / batch_size)
-    if batch_size > 1:
-        count = max(1, min(count, len(order) // 2))
-    return torch.tensor_split(order, count)
-
-
-def class_weights(targets: Tensor, classes: int) -> Tensor:
-    """Weights inverse to each class's share of the targets, in the order of the classes.
-
-    They average to 1 over the items; a class without items weighs nothing.
-    """
-    counts = torch.bincount(targets, minlength=classes).to(torch.float32)
-    present = counts > 0
-    weights = torch.zeros_like(counts)
-    weights[present] = len(targets) / (present.sum() * counts[present])
-    return weights
-
-
-def make_optimiser(groups: list[dict], settings: Training) -> torch.optim.Optimizer:
-    """The optimiser that the settings name, over groups of parameters with their learning rates."""
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(
-            groups,
-            lr=settings.lr,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-        )
-    return torch.optim.Adam(groups, lr=settings.lr, weight_decay=settings.weight_decay)
-
-
-def to_numpy(values: Tensor) -> np.ndarray:
-    """A tensor of any device as an array."""
-    return values.detach().cpu().numpy()
-
-
-def _say(
-    epochs: tqdm, epoch: int, train_loss: float, dev_loss: float, dev_uar: float, best: float
-) -> None:
-    """A bar on a terminal, one line an epoch in a job's log."""
-    if epochs.disable:
-        print(
-            f"epoch {epoch}/{len(epochs)} train loss {train_loss:.4f} dev loss {dev_loss:.4f} "
-            f"dev UAR {dev_uar:.1%} best {best:.1%}",
-            flush=True,
-        )
-    else:
-        epochs.set_postfix_str(
-            f"loss {train_loss:.3f} dev UAR {dev_uar:.1%} best {best:.1%}", refresh=False
-        )
+def _moved(weights: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    return {key: value.to(device) for key, value in weights.items()}

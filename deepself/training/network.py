@@ -1,11 +1,8 @@
 """A run of a network: built, trained, and asked for its predictions."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
-import torch
 
 from deepself.errors import UserError
 from deepself.networks import build
@@ -16,9 +13,11 @@ from deepself.store.published import built_as
 from deepself.store.weights import read_weights
 from deepself.study.networks import AnyNetwork, Branches, SingleNetwork
 from deepself.study.training import Training
-from deepself.training.data import Part
-from deepself.training.loop import HISTORY, Tensors, predict, to_numpy, train_network
+from deepself.training.diagnosis import at_chance
+from deepself.training.loop import HISTORY, Loop, Surroundings
 from deepself.training.outcome import Outcome
+from deepself.training.partitions import Partition
+from deepself.training.predicting import to_numpy
 
 Shape = tuple[int, ...]
 
@@ -26,29 +25,43 @@ Shape = tuple[int, ...]
 def run_network(
     network: Network,
     settings: Training,
-    parts: dict[str, list[Part]],
+    partitions: Mapping[str, Partition],
     classes: int,
-    order: torch.Generator,
-    device: str,
+    around: Surroundings,
+    predicted: Sequence[str],
 ) -> Outcome:
-    """Train a network on a fold and predict dev and test with its best epoch."""
-    network = network.to(device)
-    tensors = {name: _to_device(inputs, device) for name, inputs in parts.items()}
-    start = time.perf_counter()
-    trained = train_network(network, tensors["train"], tensors["dev"], settings, classes, order)
+    """Train a network on a fold, and predict partitions with the weights of its best epoch."""
+    loop = Loop(
+        network.to(partitions["train"].targets.device),
+        partitions["train"],
+        partitions["dev"],
+        settings,
+        classes,
+        around,
+    )
+    loop.run()
     after = time.perf_counter()
-    probabilities = {
-        name: _probabilities(network, tensors[name], settings.batch_size)
-        for name in ("dev", "test")
-    }
+    dev = partitions["dev"]
+    warning = at_chance(
+        loop.history, dev, classes, loop.steps, lambda: loop.logits_by_batch_statistics(dev)
+    )
+    loop.keep_best()
     return Outcome(
-        probabilities=probabilities,
-        best={"epoch": trained.epoch},
+        probabilities={
+            # Softmax, once, in float64.
+            name: to_numpy(loop.logits(partitions[name]).double().softmax(1))
+            for name in predicted
+        },
+        best={"epoch": loop.best.epoch},
         columns=HISTORY,
-        history=trained.history,
+        history=loop.history,
         parameters=sum(p.numel() for p in network.parameters()),
         weights={f"network.{k}": to_numpy(v).copy() for k, v in network.state_dict().items()},
-        seconds={"train": after - start, "predict": time.perf_counter() - after},
+        seconds={"train": loop.seconds, "predict": time.perf_counter() - after},
+        stopped=loop.stopped,
+        notes=loop.notes,
+        warnings=[] if warning is None else [warning],
+        part=loop.part,
     )
 
 
@@ -111,22 +124,3 @@ def _single(
         except ValueError as error:
             raise UserError(f"{weights}: {error}") from None
     return network
-
-
-def _to_device(inputs: list[Part], device: str) -> Tensors:
-    first = inputs[0]
-    lengths = tuple(
-        None if part.lengths is None else torch.from_numpy(part.lengths).to(device)
-        for part in inputs
-    )
-    return Tensors(
-        tuple(torch.from_numpy(part.items).to(device) for part in inputs),
-        torch.from_numpy(first.targets).to(device),
-        lengths,
-        None if first.starts is None else first,
-    )
-
-
-def _probabilities(network: Network, part: Tensors, batch_size: int) -> np.ndarray:
-    """Softmax, once, in float64."""
-    return to_numpy(predict(network, part, batch_size).double().softmax(1))

@@ -1,6 +1,6 @@
 """What a run leaves, whatever trained it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ class Outcome:
     Attributes
     ----------
     probabilities
-        Of dev and test: float64, shape (rows, classes); a row a recording, or a window.
+        Of dev and test, or of what was asked for: float64, shape (rows, classes); a row a
+        recording, or a window.
     best
         What was chosen on dev: an epoch, or a complexity.
     columns, history
@@ -24,6 +25,12 @@ class Outcome:
         All that is needed to predict, statistics of the normalisation included.
     seconds
         Taken by `train` and `predict`.
+    stopped
+        Why training ended: `epochs`, `patience`, `budget`, or why a search stopped it.
+    notes, warnings
+        What a reader of the results should know, and what may be wrong with them.
+    part
+        Items at a time, whose gradients were added up to a batch's; None for classifiers.
     """
 
     probabilities: dict[str, np.ndarray]
@@ -33,3 +40,7 @@ class Outcome:
     parameters: int
     weights: dict[str, np.ndarray]
     seconds: dict[str, float]
+    stopped: str = ""
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    part: int | None = None

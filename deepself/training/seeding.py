@@ -16,9 +16,18 @@ def seed_everything(seed: int, fold: str) -> torch.Generator:
     os.environ.setdefault(
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
     )  # else cuBLAS varies, and torch stops
-    drawn = int.from_bytes(hashlib.sha256(f"{seed}/{fold}".encode()).digest()[:7], "big")
-    torch.manual_seed(drawn)
-    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(_drawn(f"{seed}/{fold}"))
+    # As torch.use_deterministic_algorithms(True), which also imports the compiler: a second a job.
+    torch.set_deterministic_debug_mode("error")
     # It would also fill all memory that it hands out, to show reads of what nothing has written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return torch.Generator().manual_seed(drawn)
+    return generator(seed, fold, "order")
+
+
+def generator(seed: int, fold: str, purpose: str, device: str = "cpu") -> torch.Generator:
+    """A generator of a run for one purpose: no two draw the same numbers."""
+    return torch.Generator(device).manual_seed(_drawn(f"{seed}/{fold}/{purpose}"))
+
+
+def _drawn(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")

@@ -7,7 +7,7 @@ from torch import nn
 from deepself.networks import build
 from deepself.study.training import FineTuning, Training
 from deepself.training.fine_tuning import Thawing
-from deepself.training.loop import Tensors, train_network
+from tests.training.toys import make_loop, partition
 
 
 def network(seed=0):
@@ -19,16 +19,21 @@ def data(seed=0, count=24):
     random = torch.Generator().manual_seed(seed)
     targets = torch.arange(count) % 2
     signs = (2.0 * targets - 1).view(-1, 1, 1)
-    return Tensors((signs + 0.5 * torch.randn(count, 1, 32, generator=random),), targets)
+    return partition(signs + 0.5 * torch.randn(count, 1, 32, generator=random), targets)
+
+
+def train(network, settings):
+    loop = make_loop(settings, network=network, train=data(), dev=data(1))
+    loop.run()
+    loop.keep_best()
 
 
 def changed(settings, epochs=1):
     """Names of what training has changed: weights, and statistics of normalisations."""
     trained = network()
     before = {name: value.clone() for name, value in trained.state_dict().items()}
-    order = torch.Generator().manual_seed(0)
     chosen = Training(epochs=epochs, batch_size=8, lr=0.01, fine_tuning=settings)
-    train_network(trained, data(), data(1), chosen, 2, order)
+    train(trained, chosen)
     after = trained.state_dict()
     return {name for name in before if not torch.equal(before[name], after[name])}
 
@@ -135,7 +140,7 @@ def test_a_falling_learning_rate_moves_early_layers_less():
             momentum=0.0,
             fine_tuning=FineTuning(lr_decay=decay, batch_norm="frozen"),
         )
-        train_network(trained, data(), data(1), chosen, 2, torch.Generator().manual_seed(0))
+        train(trained, chosen)
         return {n: (p - before[n]).norm().item() for n, p in trained.named_parameters()}
 
     slow, even = moved(0.5), moved(1.0)

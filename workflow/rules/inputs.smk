@@ -12,6 +12,35 @@ def weights_of_model(wildcards):
     return graph.weights(wildcards.model, wildcards.fold, wildcards.seed)
 
 
+def weights_of_all_runs(wildcards):
+    """The same for all runs of a model."""
+    checkpoints.split.get()
+    return graph.weights_of_all(wildcards.model)
+
+
+def weights_of_trial(wildcards):
+    """What a trial's networks start from: those of the study's first seed."""
+    checkpoints.split.get()
+    return graph.weights_of_trial(wildcards.model, wildcards.fold)
+
+
+def earlier_trials(wildcards):
+    """Results of the round before, which stand on all earlier ones, where a trial looks at them."""
+    checkpoints.split.get()
+    return graph.earlier_trials(wildcards.model, wildcards.fold, wildcards.trial)
+
+
+def trials_of_choice(wildcards):
+    """Results of all trials, of one fold or of all."""
+    checkpoints.split.get()
+    return graph.trials(wildcards.model, wildcards.part)
+
+
+def choice_of_model(wildcards):
+    """What a search has chosen for a run; nothing for other models."""
+    return graph.choice_of_run(wildcards.model, wildcards.fold)
+
+
 def inventory_of_feature(wildcards):
     """Nothing: its name says all that shapes it. But its name is known only after the split."""
     checkpoints.split.get()
@@ -48,6 +77,12 @@ def choices(wildcards):
     """What each fusion chose."""
     checkpoints.split.get()
     return [folder / "fusion.json" for folder in graph.fusions()]
+
+
+def searches(wildcards):
+    """What each search chose."""
+    checkpoints.split.get()
+    return graph.searches()
 
 
 def features(wildcards):

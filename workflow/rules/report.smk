@@ -9,6 +9,7 @@ rule report:
         folds=graph.layout.folds,
         records=records,
         choices=choices,
+        searches=searches,
         features=features,
     output:
         graph.layout.report,

@@ -7,6 +7,7 @@ rule train:
         features=features_of_model,
         weights=weights_of_model,
         folds=graph.layout.folds,
+        choice=choice_of_model,
     output:
         weights=RUN / "weights.safetensors",
         history=RUN / "history.csv",
@@ -16,6 +17,8 @@ rule train:
         graph.layout.folder / "logs/train/{model}/fold-{fold}-seed-{seed}.log",
     benchmark:
         graph.layout.folder / "benchmarks/train/{model}/fold-{fold}-seed-{seed}.tsv"
+    wildcard_constraints:
+        model=graph.models_of("apart"),
     conda:
         "../../envs/conda.yaml"
     resources:
@@ -27,3 +30,34 @@ rule train:
     shell:
         "deepself train {params.study} --model {wildcards.model} --fold {wildcards.fold:q}"
         " --seed {wildcards.seed} --threads {threads} > {log} 2>&1"
+
+
+rule train_together:
+    """Train one model on all folds with all seeds in one job, which starts up once."""
+    input:
+        features=features_of_model,
+        weights=weights_of_all_runs,
+        folds=graph.layout.folds,
+    output:
+        weights=graph.run_files("weights.safetensors"),
+        history=graph.run_files("history.csv"),
+        predictions=graph.run_files("predictions.csv"),
+        record=graph.run_files("run.json"),
+    log:
+        graph.layout.folder / "logs/train/{model}.log",
+    benchmark:
+        graph.layout.folder / "benchmarks/train/{model}.tsv"
+    wildcard_constraints:
+        model=graph.models_of("together", "batched"),
+    conda:
+        "../../envs/conda.yaml"
+    threads: graph.runs_at_once
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: 2000 * (1 + threads) * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+    params:
+        study=graph.study_file,
+        slice=graph.model_slice,
+    shell:
+        "deepself train {params.study} --model {wildcards.model} --all --threads {threads}"
+        " > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""How the C library keeps memory while features are made."""
+"""How the C library keeps memory, while features are made and networks are trained."""
 
 import ctypes
 
@@ -11,8 +11,9 @@ def keep_freed_memory() -> None:
     """Let arrays of up to 32 MB reuse the memory of those before them.
 
     glibc gives large blocks back to the kernel as soon as they are freed, and each recording's
-    arrays are then faulted in page by page again: a seventh of the time of extracting log-mel
-    features. Does nothing where the C library is another.
+    arrays, or each batch's maps, are then faulted in page by page again: a seventh of the time of
+    extracting log-mel features, a tenth of that of training a MobileNet on a CPU. Does nothing
+    where the C library is another.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,0 +1,99 @@
+"""What a run leaves in its folder."""
+
+import os
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+
+from deepself.evaluation.metrics import accuracy, uar
+from deepself.store.files import atomic_path, write_json, write_table
+from deepself.store.predictions import Predictions, write_predictions
+from deepself.training.data import Part
+from deepself.training.fit import Fitted
+from deepself.training.job import Job
+from deepself.training.outcome import Outcome
+from deepself.versions import NETWORK_PACKAGES, versions
+
+
+def record_of(
+    job: Job, fitted: Fitted, device: str, threads: int, seconds: float
+) -> dict[str, Any]:
+    """The content of `run.json`."""
+    outcome = fitted.outcome
+    record = {
+        "study": job.study,
+        "model": job.run.model,
+        "fold": job.run.fold,
+        "seed": job.run.seed,
+        "features": [
+            {
+                "name": i.feature,
+                "kind": i.kind,
+                "file": str(i.file),
+                "shape": list(fitted.shapes[name]),
+            }
+            for name, i in job.inputs.items()
+        ],
+        "type": job.method.type,
+        "parameters": outcome.parameters,
+        "best": outcome.best,
+        "scores": {name: _scores(fitted.parts[name], outcome, name) for name in ("dev", "test")},
+        "seconds": {
+            "load": round(fitted.load, 3),
+            **{name: round(taken, 3) for name, taken in outcome.seconds.items()},
+            "total": round(seconds, 3),
+        },
+        "notes": outcome.notes,
+        "warnings": outcome.warnings,
+        "items": fitted.home,
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu",
+        "threads": threads,
+        "versions": versions("torch", "numpy", "scikit-learn", *NETWORK_PACKAGES),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        "specification": job.specification,
+    }
+    if outcome.part is not None:
+        record |= {"stopped": outcome.stopped, "items_at_a_time": outcome.part}
+    if device.startswith("cuda"):
+        record["gpu_memory"] = torch.cuda.max_memory_allocated(device)
+    return record
+
+
+def _scores(part: Part, outcome: Outcome, name: str) -> dict[str, float]:
+    probabilities = part.by_recording(outcome.probabilities[name])
+    predicted = probabilities.argmax(axis=1)
+    return {
+        "uar": uar(part.labels, predicted, probabilities.shape[1]),
+        "accuracy": accuracy(part.labels, predicted),
+    }
+
+
+def write_run(job: Job, fitted: Fitted, record: dict[str, Any]) -> None:
+    """Write the run's files, each whole; `run.json` comes last and says that all are there."""
+    from safetensors.numpy import save
+
+    folder, outcome = job.folder, fitted.outcome
+    with atomic_path(folder / "weights.safetensors") as temporary:
+        contiguous = {k: np.asarray(v, order="C") for k, v in outcome.weights.items()}
+        temporary.write_bytes(save(contiguous))
+    write_table(folder / "history.csv", outcome.columns, outcome.history)
+    write_predictions(folder / "predictions.csv", _predictions(fitted.parts, job.classes, outcome))
+    write_json(folder / "run.json", record)
+
+
+def _predictions(parts: dict[str, Part], classes: list[str], outcome: Outcome) -> Predictions:
+    held = {name: parts[name] for name in ("dev", "test")}
+    label = np.array(classes, dtype=object)
+    windowed = all(part.starts is not None for part in held.values())
+    return Predictions(
+        partition=np.concatenate(
+            [np.full(len(part.targets), name, dtype=object) for name, part in held.items()]
+        ),
+        ids=np.concatenate([np.array(p.ids, dtype=object)[p.recordings] for p in held.values()]),
+        labels=np.concatenate([label[part.targets] for part in held.values()]),
+        classes=tuple(classes),
+        probabilities=np.concatenate([outcome.probabilities[name] for name in held]),
+        starts=np.concatenate([p.starts for p in held.values()]) if windowed else None,
+    )

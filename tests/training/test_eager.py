@@ -1,0 +1,57 @@
+"""Optimisers do without the compiler, which steps in where it is asked for."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAD = """
+import sys, torch
+from deepself.study.training import Training
+from deepself.training.eager import without_compiler
+from deepself.training.optimisers import make_optimiser
+weights = torch.nn.Parameter(torch.ones(3))
+optimiser = make_optimiser([{"params": [weights], "lr": 0.1}], Training(optimizer="%s"))
+weights.sum().backward()
+with without_compiler():
+    optimiser.step()
+    optimiser.zero_grad()
+    optimiser.load_state_dict(optimiser.state_dict())
+assert not torch.equal(weights.detach(), torch.ones(3))
+loaded = [name for name in sys.modules if name.startswith("torch._dynamo")]
+assert not loaded, loaded
+"""
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_a_step_does_not_import_the_compiler(optimizer):
+    run(HEAD % optimizer)
+
+
+AFTER = """
+assert torch._dynamo.is_compiling() in (True, False)
+torch._dynamo.reset()
+import torch._dynamo.config as c
+assert isinstance(c.cache_size_limit, int)
+assert torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)) == 2
+torch.use_deterministic_algorithms(True)
+with without_compiler():
+    optimiser.step()
+"""
+WITHIN = """
+with without_compiler():
+    assert torch._dynamo.optimize
+    assert torch._dynamo.utils
+    optimiser.step()
+torch._dynamo.reset()
+"""
+
+
+@pytest.mark.parametrize("code", [AFTER, WITHIN], ids=["after", "within"])
+def test_the_compiler_is_there_when_it_is_asked_for(code):
+    run(HEAD % "adam" + code)
