@@ -62,9 +62,11 @@ def _pin(cores: list[int]) -> None:
     torch.set_num_threads(1)
 
 
-def interleaved(ways: dict[str, Callable[[], Timed]], repetitions: int) -> dict[str, list[Timed]]:
-    """Time each way in turn, after once without being timed; every other round backwards."""
-    for way in ways.values():
+def interleaved(
+    ways: dict[str, Callable[[], Timed]], repetitions: int, warm: bool = True
+) -> dict[str, list[Timed]]:
+    """Time each way in turn, every other round backwards; if `warm`, once without, before."""
+    for way in ways.values() if warm else ():
         way()
     found: dict[str, list[Timed]] = {name: [] for name in ways}
     for repetition in range(repetitions):

@@ -53,12 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument(
         "--checkpoint",
-        type=float,
+        type=_seconds,
         default=60.0,
         metavar="SECONDS",
         help="between two checkpoints; a killed run goes on from the last (default: 60)",
     )
     add_hyperparameters(parser)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds >= 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return seconds
 
 
 def run(args: argparse.Namespace) -> None:

@@ -2,7 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from deepself.study.augmentation import AnyAugmentation, RandomCrop
 from deepself.study.base import Strict
@@ -108,6 +115,11 @@ AnySchedule = Annotated[
 ]
 
 
+def _in_lower_case(name: object) -> object:
+    """As torch writes it, AdamW is meant too."""
+    return name.lower() if isinstance(name, str) else name
+
+
 class Training(Strict):
     """How a network is trained."""
 
@@ -116,7 +128,9 @@ class Training(Strict):
     micro_batch: PositiveInt | None = Field(
         None, description="Items at a time, whose gradients are added up; default: the batch."
     )
-    optimizer: Optimizer = Field("adam", description="One of torch.optim's, in lower case.")
+    optimizer: Annotated[Optimizer, BeforeValidator(_in_lower_case)] = Field(
+        "adam", description="One of torch.optim's, in lower case."
+    )
     lr: PositiveFloat = Field(1e-3, description="Learning rate.")
     momentum: float = Field(0.9, ge=0, lt=1, description="For sgd.")
     nesterov: bool = Field(False, description="For sgd.")
