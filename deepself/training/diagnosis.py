@@ -16,6 +16,9 @@ FELL = 0.8
 SIGMAS = 2.0
 """Standard errors above chance up to which a UAR counts as chance."""
 
+LITTLE = 0.2
+"""But no more than this share of the way from chance to 1, however few items there are."""
+
 
 def at_chance(
     history: Sequence[tuple],
@@ -46,7 +49,7 @@ def at_chance(
     limit = chance_limit(labels, classes)
     # Of many epochs the best passes the limit by chance; half of them do not.
     typical = median(row[4] for row in history[len(history) // 2 :])
-    if typical > limit or last >= FELL * max(first, math.log(classes)):
+    if typical > limit or last >= FELL * min(first, math.log(classes)):
         return None
     said = (
         f"at chance on dev (UAR {typical:.1%}, {best:.1%} at best; {1 / classes:.1%} by chance) "
@@ -66,9 +69,12 @@ def at_chance(
 
 
 def chance_limit(targets: np.ndarray, classes: int) -> float:
-    """UAR that guessing rarely passes: two standard errors of a mean of recalls above chance."""
+    """UAR up to which a network counts as guessing.
+
+    Two standard errors of a mean of recalls above chance, which guesses rarely pass; or less.
+    """
     counts = np.bincount(targets, minlength=classes)
     present = counts[counts > 0]
     chance = 1 / classes
     variance = (chance * (1 - chance) / present).sum() / len(present) ** 2
-    return chance + SIGMAS * math.sqrt(variance)
+    return chance + min(SIGMAS * math.sqrt(variance), LITTLE * (1 - chance))

@@ -55,7 +55,11 @@ def test_what_learns_or_does_not_even_fit_is_not_named():
     assert diagnose(loop, blobs(20, 1, gap=0.0)) is None
 
 
-@pytest.mark.parametrize("counts", [[30, 30], [50, 10], [10, 10, 10, 10]])
+def test_few_items_do_not_make_a_good_score_chance():
+    assert chance_limit(np.array([0, 0, 1, 1, 2, 2]), 3) < 0.5
+
+
+@pytest.mark.parametrize("counts", [[50, 50], [80, 40], [20, 20, 20, 20]])
 def test_limit_of_chance_holds_for_guesses(counts):
     """About 2 % of guesses pass two standard errors; never more than a few."""
     random = np.random.default_rng(0)
