@@ -6,7 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "deepself"
 
 FLOORS = [
-    {"errors", "malloc", "versions"},
+    {"eager", "errors", "malloc", "versions"},
     {"store"},
     {"study"},
     {"dataset", "signal", "networks", "evaluation"},

@@ -17,6 +17,8 @@ from types import ModuleType
 
 import torch
 
+from deepself.eager import without_compiler
+
 SCHEMAS = {
     "nms": "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -39,7 +41,8 @@ def import_torchvision() -> ModuleType:
     """
     if "torchvision" not in sys.modules and not _operators_load():
         _declare()
-    return importlib.import_module("torchvision")
+    with without_compiler():
+        return importlib.import_module("torchvision")
 
 
 def _operators_load() -> bool:

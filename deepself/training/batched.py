@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
 
+from deepself.eager import without_compiler
 from deepself.errors import UserError
 from deepself.evaluation.metrics import uar
 from deepself.networks.base import Network
 from deepself.study.training import Training
 from deepself.training.batch import Batch
 from deepself.training.diagnosis import at_chance
-from deepself.training.eager import without_compiler
 from deepself.training.loop import Best, Surroundings
 from deepself.training.losses import Loss, weights_for
 from deepself.training.optimisers import make_optimiser

@@ -131,22 +131,26 @@ class Generators:
     def __init__(self, order: torch.Generator, augmentation: torch.Generator):
         self.order, self.augmentation = order, augmentation
 
+    def of_network(self) -> dict[str, Tensor]:
+        """Where those stand that a network draws from."""
+        state = {"global": torch.get_rng_state()}
+        if self.augmentation.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.augmentation.device)
+        return state
+
     def state(self) -> dict[str, Tensor]:
         """Where each of them stands."""
-        device = self.augmentation.device
-        state = {
-            "global": torch.get_rng_state(),
+        return {
+            **self.of_network(),
             "order": self.order.get_state(),
             "augmentation": self.augmentation.get_state(),
         }
-        if device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(device)
-        return state
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Go back to where they stood."""
         torch.set_rng_state(state["global"])
-        self.order.set_state(state["order"])
-        self.augmentation.set_state(state["augmentation"])
+        for name, generator in (("order", self.order), ("augmentation", self.augmentation)):
+            if name in state:
+                generator.set_state(state[name])
         if "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"], self.augmentation.device)

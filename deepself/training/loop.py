@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from deepself.eager import without_compiler
 from deepself.errors import UserError
 from deepself.evaluation.metrics import uar
 from deepself.networks.base import Network
@@ -19,7 +20,6 @@ from deepself.training.augment import Augmenter, Crops
 from deepself.training.averaging import Averaging
 from deepself.training.batch import Batch
 from deepself.training.checkpoints import Checkpoints, Generators
-from deepself.training.eager import without_compiler
 from deepself.training.fine_tuning import Thawing
 from deepself.training.finite import Finite, NotFiniteError
 from deepself.training.losses import Loss, weights_for
@@ -71,13 +71,27 @@ class Best:
 
 @dataclass
 class Pass:
-    """An epoch on its way: its order, how many batches are done, what they gave and took."""
+    """An epoch on its way: its order, and of each batch its loss and its items' classes.
+
+    Attributes
+    ----------
+    rows
+        The order of the training items.
+    losses, predicted
+        Of the batches that are done: the loss, and the class of each item (rows,).
+    seconds
+        What they took.
+    """
 
     rows: Tensor
-    done: int
-    loss: Tensor
-    predicted: Tensor
+    losses: list[Tensor] = field(default_factory=list)
+    predicted: list[Tensor] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def done(self) -> int:
+        """How many batches are done."""
+        return len(self.losses)
 
 
 @dataclass
@@ -259,27 +273,22 @@ class Loop:
 
     def _train_epoch(self) -> None:
         """Train for one epoch, from where it stands; the network is in training mode."""
-        device = self._train.targets.device
         if self._pass is None:
             drawn = order(
                 self._settings, self._train.targets, self._classes, self._around.generators.order
             )
-            rows = self._train.arrange(drawn, self._around.generators.order)
-            zero = torch.zeros((), device=device)
-            predicted = torch.full_like(self._train.targets, -1)
-            self._pass = Pass(rows, 0, zero, predicted)
+            self._pass = Pass(self._train.arrange(drawn, self._around.generators.order))
         now = self._pass
         left = batches(now.rows, self._settings.batch_size)[now.done :]
-        for rows, batch in zip(left, self._train.batches(left), strict=True):
+        for batch in self._train.batches(left):
             set_lr(self._stepper.optimiser, self._schedule.factor(self._step))
             loss, logits = self._take_step(self._given(batch))
             if self._averaging is not None:
                 self._averaging.update()
-            rows = rows.to(device)
-            now.loss += loss * len(rows)
-            now.predicted[rows] = logits.argmax(1)
-            now.done, self._step = now.done + 1, self._step + 1
-            self._around.progress.batch(len(rows), loss)
+            now.losses.append(loss)
+            now.predicted.append(logits.argmax(1))
+            self._step += 1
+            self._around.progress.batch(len(batch), loss)
             self._save_if_asked()
 
     def _given(self, batch: Batch) -> Batch:
@@ -309,10 +318,10 @@ class Loop:
         """Look at dev, keep the best weights, and decide whether to go on."""
         now, epoch = self._pass, self._epoch
         assert now is not None
-        train_loss = float(now.loss) / len(now.rows)
-        seen = now.predicted >= 0  # balanced sampling may leave items out
-        targets = to_numpy(self._train.targets[seen])
-        train_uar = uar(targets, to_numpy(now.predicted[seen]), self._classes)
+        sizes = torch.tensor([len(classes) for classes in now.predicted], dtype=torch.float64)
+        train_loss = float((torch.stack(now.losses).cpu() * sizes).sum() / sizes.sum())
+        targets = to_numpy(self._train.targets)[to_numpy(now.rows)]
+        train_uar = uar(targets, to_numpy(torch.cat(now.predicted)), self._classes)
         with self._averaging.swapped() if self._averaging else nullcontext():
             dev_loss, dev_uar = self._look_at_dev()
         for name, loss in (("training", train_loss), ("dev", dev_loss)):
@@ -409,9 +418,10 @@ class Loop:
         self._step, self._began = state["step"], time.perf_counter() - state["seconds"]
         self._stepper.part = state["part"]
         if state["pass"] is not None:
-            self._pass = Pass(**state["pass"])
-            self._pass.loss = self._pass.loss.to(device)
-            self._pass.predicted = self._pass.predicted.to(device)
+            kept = state["pass"]
+            for name in ("losses", "predicted"):
+                kept[name] = [value.to(device) for value in kept[name]]
+            self._pass = Pass(**kept)
 
     def _resume(self) -> None:
         state = self._around.checkpoints and self._around.checkpoints.read()

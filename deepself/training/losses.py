@@ -67,6 +67,14 @@ class Loss:
         total = cross_entropy(logits, targets, weights, reduction="sum", label_smoothing=smoothing)
         return total, self.weight(targets)
 
+    def mean(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """The quotient of both sums; where torch has it as one operator, by that."""
+        if targets.ndim == 1 and not self._gamma:
+            smoothing = self._smoothing
+            return cross_entropy(logits, targets, self._weights, label_smoothing=smoothing)
+        total, weight = self(logits, targets)
+        return total / weight
+
     def weight(self, targets: Tensor) -> Tensor:
         """The sum of the rows' weights alone: what the parts of a batch are divided by."""
         if self._weights is None:

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepself.eager import without_compiler
 from deepself.errors import UserError
 from deepself.study.training import Training
-from deepself.training.eager import without_compiler
 
 CLASSES: dict[str, type[torch.optim.Optimizer]] = {
     name.lower(): cls

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from deepself.eager import without_compiler
 from deepself.errors import UserError
 from deepself.study.training import Training
 from deepself.training.batch import Batch
 from deepself.training.checkpoints import Generators
-from deepself.training.eager import without_compiler
 from deepself.training.finite import Finite
 from deepself.training.losses import Loss
 from deepself.training.precision import Precision
@@ -72,7 +72,7 @@ class Stepper:
         NotFiniteError
             The loss is not finite.
         """
-        before = self.generators.state()
+        before = self.generators.of_network()
         while True:
             try:
                 loss, logits = self._gradient(batch, number)
@@ -97,8 +97,10 @@ class Stepper:
     def _gradient(self, batch: Batch, number: int) -> tuple[Tensor, Tensor]:
         parts = parts_of(len(batch), self.part)
         if parts == 1:
-            logits, total, weight = self._forward(batch)
-            loss = total / weight
+            with self.precision():
+                logits = self.forward(*batch.arguments)
+            logits = logits.float()
+            loss = self.loss.mean(logits, batch.targets)
             self._begin(loss, number)
             self.precision.scaler.scale(loss).backward()
             return loss.detach(), logits.detach()
@@ -126,15 +128,20 @@ class Stepper:
     def _begin(self, loss: Tensor, number: int) -> None:
         """Forget the last step's gradients, once they were asked about a loss that is wrong."""
         self.finite.look(loss, number)
-        with without_compiler():
-            self.optimiser.zero_grad(set_to_none=True)
+        self._drop_gradients()
+
+    def _drop_gradients(self) -> None:
+        """As the optimiser's `zero_grad`, which also leaves a trace for torch's profiler."""
+        for group in self.optimiser.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def smaller(self, error: Exception, rows: int) -> None:
         """Halve the parts after an error of memory; raise any other, in words where known."""
         explain(error, rows if self.part is None else min(self.part, rows))
         if not is_of_memory(error):
             raise error
-        self.optimiser.zero_grad(set_to_none=True)
+        self._drop_gradients()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         size = rows if self.part is None else min(self.part, rows)

@@ -188,3 +188,15 @@ def test_auto_weighs_what_is_uneven_and_says_so(settings, counts, weighted, why)
     assert (weights is not None) == weighted
     if weights is not None:
         assert torch.equal(weights, class_weights(of_counts(*counts), len(counts)))
+
+
+@pytest.mark.parametrize("settings", [{}, {"label_smoothing": 0.2}, {"focal": 2.0}])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_mean_is_the_quotient_of_both_sums(settings, weighted, mixed):
+    logits, targets = batch()
+    weights = torch.tensor([0.5, 1.0, 2.0, 3.0]) if weighted else None
+    loss = Loss(Training(**settings), weights)
+    targets = shares() if mixed else targets
+    total, weight = loss(logits, targets)
+    torch.testing.assert_close(loss.mean(logits, targets), total / weight)

@@ -1,8 +1,9 @@
-"""Optimisers without torch's compiler, whose import takes as long as that of torch.
+"""Doing without torch's compiler, whose import takes as long as that of torch.
 
 Torch's optimisers import it for two functions that mean something to the compiler alone: one that
-marks a place in a program, one that exempts a function. While an optimiser works, a stand-in gives
-these two; at any other time `torch._dynamo` is what it always is.
+marks a place in a program, one that exempts a function. torchvision imports it to ask, one day,
+whether a device can compile. While an optimiser works, and while torchvision is imported, a
+stand-in gives these; at any other time `torch._dynamo` is what it always is.
 """
 
 import importlib
@@ -30,26 +31,38 @@ class StandIn(ModuleType):
         return fn
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__path__":  # who looks at all modules asks for these
+            raise AttributeError(name)
         _step_aside()
         return getattr(importlib.import_module(NAME), name)
 
 
+def _is_compile_supported(device: str) -> bool:
+    """What the compiler says, once it is asked."""
+    return importlib.import_module(f"{NAME}.utils").is_compile_supported(device)
+
+
 STAND_IN = StandIn(NAME)
+UTILS = ModuleType(f"{NAME}.utils")
+vars(UTILS)["is_compile_supported"] = _is_compile_supported
 
 
 def _step_aside() -> None:
-    if sys.modules.get(NAME) is STAND_IN:
-        del sys.modules[NAME]
-        vars(torch).pop("_dynamo", None)
+    for module in (STAND_IN, UTILS):
+        if sys.modules.get(module.__name__) is module:
+            del sys.modules[module.__name__]
+    if vars(torch).get("_dynamo") is STAND_IN:
+        del vars(torch)["_dynamo"]
 
 
 @contextmanager
 def without_compiler() -> Iterator[None]:
-    """Have an optimiser work without importing the compiler; where it is there, it is used."""
+    """Work without importing the compiler; where it is there already, it is used."""
     if NAME in sys.modules:
         yield
         return
     sys.modules[NAME] = STAND_IN
+    sys.modules[UTILS.__name__] = UTILS
     torch._dynamo = STAND_IN
     try:
         yield

@@ -8,7 +8,7 @@ import pytest
 HEAD = """
 import sys, torch
 from deepself.study.training import Training
-from deepself.training.eager import without_compiler
+from deepself.eager import without_compiler
 from deepself.training.optimisers import make_optimiser
 weights = torch.nn.Parameter(torch.ones(3))
 optimiser = make_optimiser([{"params": [weights], "lr": 0.1}], Training(optimizer="%s"))
@@ -52,6 +52,19 @@ torch._dynamo.reset()
 """
 
 
-@pytest.mark.parametrize("code", [AFTER, WITHIN], ids=["after", "within"])
+TORCHVISION = """
+from deepself.networks._torchvision import import_torchvision
+torchvision = import_torchvision()
+assert not [name for name in sys.modules if name.startswith("torch._dynamo")]
+assert torchvision.models.resnet18
+assert torchvision.ops.roi_align.__globals__["is_compile_supported"]("cpu") in (True, False)
+torch._dynamo.reset()
+assert torch._dynamo.utils.is_compile_supported
+"""
+
+
+@pytest.mark.parametrize(
+    "code", [AFTER, WITHIN, TORCHVISION], ids=["after", "within", "torchvision"]
+)
 def test_the_compiler_is_there_when_it_is_asked_for(code):
     run(HEAD % "adam" + code)
