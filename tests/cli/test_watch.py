@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -149,7 +150,14 @@ def on_terminal(study, until):
     ours, its = pty.openpty()
     command = [sys.executable, "-m", "deepself", "watch", study]
     environment = {**os.environ, "COLUMNS": "120", "LINES": "30"}
-    child = subprocess.Popen(command, stdout=its, stderr=its, env=environment)
+    child = subprocess.Popen(
+        command,
+        stdout=its,
+        stderr=its,
+        env=environment,
+        # What a shell starts in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     os.close(its)
     text, end = "", time.monotonic() + 30
     try:
