@@ -1,9 +1,9 @@
 """The sections of the benchmark of features: what is compared, and against which target."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import feature_work as work
+from page import Options
 from stopwatch import (
     Timed,
     available_cores,
@@ -17,33 +17,23 @@ from stopwatch import (
     verdict,
 )
 
-
-@dataclass(frozen=True)
-class Options:
-    """How much to measure, and on what.
-
-    Attributes
-    ----------
-    data
-        Folder that holds `bonn` and `esc10`.
-    folder
-        Where temporary files go.
-    recordings
-        Files of ESC-10.
-    sounds
-        Numbers of short sounds of which memory is compared.
-    repetitions
-        Rounds of each comparison.
-    """
-
-    data: Path
-    folder: Path
-    recordings: int
-    sounds: tuple[int, int]
-    repetitions: int
-
-
 SCALOGRAMS = 100
+"""Recordings of Bonn."""
+
+
+def _recordings(options: Options) -> int:
+    """Recordings of ESC-10."""
+    return 200 if options.quick else 400
+
+
+def _sounds(options: Options) -> tuple[int, int]:
+    """Numbers of short sounds of which memory is compared."""
+    return (200, 2000) if options.quick else (1000, 10000)
+
+
+def _repetitions(options: Options) -> int:
+    """Rounds of each comparison."""
+    return 2 if options.quick else 5
 
 
 def scalograms(options: Options) -> list[str]:
@@ -60,7 +50,7 @@ def scalograms(options: Options) -> list[str]:
     for wavelet in ("morl", "cmor1.5-1.0"):
         say(f"  {wavelet}")
         with pinned(1) as process:
-            arguments = (options.data, wavelet, SCALOGRAMS, options.repetitions)
+            arguments = (options.data, wavelet, SCALOGRAMS, _repetitions(options))
             times, differences = process.submit(work.scalograms, *arguments).result()
         ours = times["ours, one batch"]
         head = [wavelet, "ms, best", "ms, median", "ratio, best", "ratio, median", "difference"]
@@ -92,12 +82,12 @@ def log_mel(options: Options) -> list[str]:
             "librosa, float32 again": lambda: one.submit(work.by_librosa, study, True).result(),
             "decode, resample": lambda: one.submit(work.decoded_only, study).result(),
         }
-        times = interleaved(ways, options.repetitions)
+        times = interleaved(ways, _repetitions(options))
         differences = one.submit(work.largest_differences, study).result()
     say("  two workers")
     return [
-        *_log_mel_lines(times, differences, options.recordings),
-        *_worker_lines(_workers(options), options.recordings),
+        *_log_mel_lines(times, differences, _recordings(options)),
+        *_worker_lines(_workers(options), _recordings(options)),
         _log_mel_verdict(times),
     ]
 
@@ -107,7 +97,7 @@ def esc10(options: Options, name: str = "esc10") -> Path:
     study = options.folder / name / "study.yaml"
     if not study.exists():
         with pinned(2) as process:
-            arguments = (options.data, study.parent, options.recordings)
+            arguments = (options.data, study.parent, _recordings(options))
             process.submit(work.make_esc10, *arguments).result()
     return study
 
@@ -166,7 +156,7 @@ def _workers(options: Options) -> dict[str, list[Timed]]:
             ).result(),
             "two processes, two cores": beside,
         }
-        return interleaved(ways, options.repetitions)
+        return interleaved(ways, _repetitions(options))
 
 
 def _worker_lines(times: dict[str, list[Timed]], count: int) -> list[str]:
@@ -195,7 +185,7 @@ def _worker_lines(times: dict[str, list[Timed]], count: int) -> list[str]:
 def memory(options: Options) -> list[str]:
     """Peak memory of few and of ten times as many recordings."""
     studies = []
-    for count in options.sounds:
+    for count in _sounds(options):
         say(f"  {count} recordings")
         with pinned(2) as process:
             arguments = (options.folder / f"short-{count}", count)
@@ -209,7 +199,7 @@ def memory(options: Options) -> list[str]:
         ratios.append(peaks[1][1] / peaks[0][1])
         figures = [f"{peaks[0][0]:.0f}", *(f"{peak:.0f}" for _, peak in peaks)]
         rows.append([f"{workers}", *figures, f"{ratios[-1]:.3f}×"])
-    few, many = (f"{count:,}" for count in options.sounds)
+    few, many = (f"{count:,}" for count in _sounds(options))
     most = max(ratios)
     return [
         f"Log-mel spectrograms of {few} and of {many} sounds of 0.5 s at 8 kHz, each extracted by "
@@ -227,7 +217,7 @@ def reading(options: Options) -> list[str]:
     with pinned(1) as process:
         if not process.submit(work.stored, study, "log_mel").result().exists():
             process.submit(work.extracted, study, "log_mel", 1).result()
-        epochs = options.repetitions
+        epochs = _repetitions(options)
         times = process.submit(work.reading_and_training, study, epochs).result()
     read, step = (middle(times[name]) for name in ("read", "step"))
     rows = [
@@ -236,7 +226,7 @@ def reading(options: Options) -> list[str]:
     ]
     share = read / step
     return [
-        f"Shuffled batches of 32 of {options.recordings} ESC-10 log-mel spectrograms (64 × 501, "
+        f"Shuffled batches of 32 of {_recordings(options)} ESC-10 log-mel spectrograms (64 × 501, "
         "float32, not compressed), from a warm page cache, against one step of `cnn2d` with "
         "channels [16, 32, 64] on each (forward, backward, Adam); one core, milliseconds a batch. "
         "Training itself reads a fold once, and not once an epoch.",
@@ -267,7 +257,7 @@ def keeping(options: Options) -> list[str]:
     for study, name in features:
         say(f"  {name}")
         with pinned(1) as process:
-            found = process.submit(work.keeping, study, name, options.repetitions).result()
+            found = process.submit(work.keeping, study, name, _repetitions(options)).result()
         shape = " × ".join(map(str, found["shape"]))
         lines += [f"### {name}: {shape}", "", *_keeping_table(found)]
         half, packed = (found["bytes"][k] for k in ("float16/none", "float32/gzip"))

@@ -6,11 +6,11 @@ import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import studies
 from commands import DEEPSELF, Ran, ran
+from page import Options
 from stopwatch import (
     Timed,
     available_cores,
@@ -20,26 +20,6 @@ from stopwatch import (
     table,
     verdict,
 )
-
-
-@dataclass(frozen=True)
-class Options:
-    """How much to measure, and on what.
-
-    Attributes
-    ----------
-    data
-        Folder that holds `bonn` and `esc10`.
-    folder
-        Where temporary files go.
-    quick
-        Fewer repetitions and epochs.
-    """
-
-    data: Path
-    folder: Path
-    quick: bool
-
 
 # 1. Start.
 

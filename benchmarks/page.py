@@ -1,33 +1,79 @@
-"""What the pages of the benchmarks have in common: options, head, and how they are kept."""
+"""What the pages of the benchmarks have in common: options, head, sections, and their file."""
 
 import argparse
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from stopwatch import available_cores
+from stopwatch import available_cores, say
+
+Measure = Callable[["Options"], list[str]]
+"""Measures a section; gives its lines."""
 
 
-def arguments(
-    doc: str, data: str, sections: Mapping[int, object], output: str
-) -> argparse.Namespace:
-    """Read a benchmark's options.
+@dataclass(frozen=True)
+class Options:
+    """How much to measure, and on what.
+
+    Attributes
+    ----------
+    data
+        Folder that holds `bonn` and `esc10`.
+    folder
+        Where temporary files go.
+    quick
+        Fewer files, repetitions and epochs.
+    """
+
+    data: Path
+    folder: Path
+    quick: bool
+
+
+def make(
+    doc: str,
+    title: str,
+    sections: Mapping[int, tuple[str, Measure]],
+    packages: Sequence[str],
+    output: str,
+) -> None:
+    """Read a benchmark's options, measure what they ask for, print it and write the page.
 
     Parameters
     ----------
     doc
         What it measures; the first line is shown.
-    data
-        The data sets that it needs, in words.
+    title
+        Of the page.
     sections
-        By number.
+        Title and measurement of each, by number.
+    packages
+        Those whose versions matter.
     output
         Where the page goes unless it is said.
     """
+    given = _arguments(doc, list(sections), output)
+    data = _data_folder(given.data, ("bonn", "esc10"))
+    lines = _head(title, given, list(sections), packages)
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(data, Path(folder).resolve(), given.quick)
+        for number in given.only:
+            name, measure = sections[number]
+            say(f"{number}. {name}")
+            lines += [f"## {number}. {name}", "", *measure(options), ""]
+    text = "\n".join(lines)
+    print(text)
+    path = Path(given.output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
+
+def _arguments(doc: str, sections: Sequence[int], output: str) -> argparse.Namespace:
     def numbers(text: str) -> list[int]:
         found = [int(part) for part in text.split(",")]
         unknown = sorted(set(found) - set(sections))
@@ -38,16 +84,14 @@ def arguments(
         return found
 
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
-    parser.add_argument("--data", help=f"folder that holds {data}; default: DEEPSELF_DATA")
+    parser.add_argument("--data", help="folder that holds bonn and esc10; default: DEEPSELF_DATA")
     parser.add_argument("--output", default=output, help=f"Markdown to write; default: {output}")
     parser.add_argument("--quick", action="store_true", help="fewer files and repetitions")
-    parser.add_argument(
-        "--only", type=numbers, default=list(sections), help="sections, such as 1,3"
-    )
+    parser.add_argument("--only", type=numbers, default=sections, help="sections, such as 1,3")
     return parser.parse_args()
 
 
-def data_folder(given: str | None, names: Sequence[str]) -> Path:
+def _data_folder(given: str | None, names: Sequence[str]) -> Path:
     """The folder that holds some data sets; ends the program where it does not."""
     data = given or os.environ.get("DEEPSELF_DATA")
     if not data:
@@ -58,7 +102,7 @@ def data_folder(given: str | None, names: Sequence[str]) -> Path:
     return Path(data).resolve()
 
 
-def head(
+def _head(
     title: str, given: argparse.Namespace, sections: Sequence[int], packages: Sequence[str]
 ) -> list[str]:
     """Title, the command that repeats the page, and on what it was measured."""
@@ -76,15 +120,6 @@ def head(
         "both. Best and median are over the turns.",
         "",
     ]
-
-
-def keep(lines: Sequence[str], output: str) -> None:
-    """Print a page, and write it."""
-    text = "\n".join(lines)
-    print(text)
-    path = Path(output)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
 
 
 def _processor() -> str:

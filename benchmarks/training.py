@@ -4,14 +4,9 @@ All figures are ratios of two ways that take turns in one run. They are printed 
 Markdown; nothing fails because it is slow.
 """
 
-import tempfile
-from pathlib import Path
-
 import job_sections
 import page
 import training_sections
-from job_sections import Options
-from stopwatch import say
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "pydantic", "snakemake", "librosa")
 OUTPUT = "docs/performance.md"
@@ -26,20 +21,5 @@ SECTIONS = {
 }
 """Each section's title, and what measures it."""
 
-
-def main() -> None:
-    """Measure, print and write."""
-    given = page.arguments(__doc__, "bonn and esc10", SECTIONS, OUTPUT)
-    data = page.data_folder(given.data, ("bonn", "esc10"))
-    lines = page.head("How fast networks are trained", given, list(SECTIONS), PACKAGES)
-    with tempfile.TemporaryDirectory() as folder:
-        options = Options(data, Path(folder).resolve(), given.quick)
-        for number in given.only:
-            title, measure = SECTIONS[number]
-            say(f"{number}. {title}")
-            lines += [f"## {number}. {title}", "", *measure(options), ""]
-    page.keep(lines, given.output)
-
-
 if __name__ == "__main__":
-    main()
+    page.make(__doc__, "How fast networks are trained", SECTIONS, PACKAGES, OUTPUT)

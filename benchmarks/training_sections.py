@@ -2,7 +2,7 @@
 
 import studies
 import training_work as work
-from job_sections import Options
+from page import Options
 from stopwatch import (
     Timed,
     best,

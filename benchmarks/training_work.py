@@ -30,9 +30,10 @@ from deepself.training.augment import Crops
 from deepself.training.checkpoints import Generators
 from deepself.training.fit import prepare
 from deepself.training.job import Input, Job, Run, job_of
-from deepself.training.loop import Loop, Surroundings
+from deepself.training.loop import Loop
 from deepself.training.partitions import InMemory
 from deepself.training.progress import Progress
+from deepself.training.surroundings import Surroundings
 
 
 @dataclass(frozen=True)
@@ -283,7 +284,7 @@ def on_device(name: str, precision: str, epochs: int, device: str = "cuda") -> d
         torch.cuda.reset_peak_memory_stats()
     with redirect_stdout(io.StringIO()), sampler:
         loop.run()
-    seconds = sorted(row[-1] for row in loop.history[1:])
+    seconds = sorted(row[-1] for row in loop.course.history[1:])
     peak = torch.cuda.max_memory_allocated() / 1e6 if device != "cpu" else float("nan")
     return {
         "items a second": count / seconds[len(seconds) // 2],

@@ -15,12 +15,12 @@ from deepself.training.checkpoints import Checkpoints, Generators
 from deepself.training.data import Normaliser, Part, load_fold
 from deepself.training.homes import Fold, open_fold
 from deepself.training.job import Job
-from deepself.training.loop import Surroundings, Watch
 from deepself.training.network import make_network, run_network
 from deepself.training.outcome import Outcome
 from deepself.training.progress import Progress
 from deepself.training.seeding import generator, seed_everything
 from deepself.training.signals import Signals
+from deepself.training.surroundings import Surroundings, Watch
 
 
 @dataclass(frozen=True)

@@ -1,126 +1,32 @@
 """The training loop: batches in, the weights of the best epoch on dev out."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from deepself.eager import without_compiler
 from deepself.errors import UserError
-from deepself.evaluation.metrics import uar
 from deepself.networks.base import Network
 from deepself.study.training import Training
-from deepself.training.augment import Augmenter, Crops
 from deepself.training.averaging import Averaging
 from deepself.training.batch import Batch
-from deepself.training.checkpoints import Checkpoints, Generators
+from deepself.training.course import Course, Pass
 from deepself.training.fine_tuning import Thawing
 from deepself.training.finite import Finite, NotFiniteError
 from deepself.training.losses import Loss, weights_for
 from deepself.training.optimisers import make_optimiser
 from deepself.training.partitions import Partition
 from deepself.training.precision import Precision, compiled
-from deepself.training.predicting import predict, predict_by_batch_statistics, to_numpy
-from deepself.training.progress import Progress
+from deepself.training.predicting import predict, predict_by_batch_statistics
 from deepself.training.sampling import batches, order
 from deepself.training.schedules import Schedule, set_lr
-from deepself.training.signals import STOPPED, Signals
+from deepself.training.signals import STOPPED
 from deepself.training.step import Stepper, is_of_memory, rehearse
-
-HISTORY = ("epoch", "train_loss", "train_uar", "dev_loss", "dev_uar", "lr", "seconds")
-"""Columns of a network's history."""
-
-Watch = Callable[[Sequence[tuple]], str | None]
-"""Given the history after each epoch: why to stop now, or None."""
-
-
-@dataclass
-class Best:
-    """The best epoch so far: highest UAR on dev; of equals, lowest dev loss, then the earliest.
-
-    Attributes
-    ----------
-    epoch, uar, loss, weights
-        The epoch, its UAR and loss on dev, and its weights.
-    rose
-        The last epoch in which the UAR was higher than ever before: patience counts from it.
-    """
-
-    epoch: int = 0
-    uar: float = -1.0
-    loss: float = math.inf
-    weights: dict[str, Tensor] = field(default_factory=dict)
-    rose: int = 0
-
-    def beaten_by(self, uar: float, loss: float) -> bool:
-        """Whether an epoch is better."""
-        return (uar, -loss) > (self.uar, -self.loss)
-
-    def followed_by(
-        self, epoch: int, uar: float, loss: float, weights: dict[str, Tensor]
-    ) -> "Best":
-        """The best, now that there is a better one."""
-        return Best(epoch, uar, loss, weights, epoch if uar > self.uar else self.rose)
-
-
-@dataclass
-class Pass:
-    """An epoch on its way: its order, and of each batch its loss and its items' classes.
-
-    Attributes
-    ----------
-    rows
-        The order of the training items.
-    losses, predicted
-        Of the batches that are done: the loss, and the class of each item (rows,).
-    seconds
-        What they took.
-    """
-
-    rows: Tensor
-    losses: list[Tensor] = field(default_factory=list)
-    predicted: list[Tensor] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def done(self) -> int:
-        """How many batches are done."""
-        return len(self.losses)
-
-
-@dataclass
-class Surroundings:
-    """What a training is told besides its data and settings.
-
-    Attributes
-    ----------
-    generators
-        Where random numbers come from.
-    progress
-        Who is told how it goes.
-    augmenter, crops
-        Random changes of training items; parts that are predicted.
-    checkpoints
-        Where to go on after being killed; None: nowhere.
-    signals
-        What the cluster says.
-    watch
-        Asked after each epoch whether to go on.
-    """
-
-    generators: Generators
-    progress: Progress
-    augmenter: Augmenter | None = None
-    crops: Crops = field(default_factory=lambda: Crops(None, 1, ()))
-    checkpoints: Checkpoints | None = None
-    signals: Signals = field(default_factory=Signals)
-    watch: Watch | None = None
+from deepself.training.surroundings import Surroundings
 
 
 class Loop:
@@ -141,10 +47,8 @@ class Loop:
 
     Attributes
     ----------
-    best, history
-        The best epoch, and a row of `HISTORY` for every epoch.
-    stopped
-        Why it ended: `epochs`, `patience`, `budget`, or what `watch` said.
+    course
+        How it goes, or went: its history, its best epoch, why it ended.
     notes
         What a reader of the results should know, in words.
     """
@@ -182,8 +86,7 @@ class Loop:
             finite=Finite(network, lazily=train.targets.is_cuda),
             part=settings.micro_batch,
         )
-        self.best, self.stopped = Best(), ""
-        self.history: list[tuple] = []
+        self.course = Course()
         self._epoch, self._step = 1, 0
         self._began = self._epoch_began = time.perf_counter()
         self._pass: Pass | None = None
@@ -216,7 +119,7 @@ class Loop:
         self._began = time.perf_counter()
         self._resume()
         self._prepare()
-        while not self.stopped:
+        while not self.course.stopped:
             self._epoch_began = time.perf_counter() - (self._pass.seconds if self._pass else 0)
             self._thawing.start(self._epoch)
             done = 0 if self._pass is None else self._pass.done * self._settings.batch_size
@@ -231,7 +134,7 @@ class Loop:
 
     def keep_best(self) -> None:
         """Put the weights of the best epoch into the network."""
-        self.network.load_state_dict(self.best.weights)
+        self.network.load_state_dict(self.course.best.weights)
 
     def logits(self, partition: Partition) -> Tensor:
         """What the network says of a partition: (rows, classes)."""
@@ -256,7 +159,7 @@ class Loop:
 
     def _prepare(self) -> None:
         """Compile, and rehearse a step, if there is anything left to train."""
-        if self.stopped:
+        if self.course.stopped:
             return
         self._thawing.start(self._epoch)
         rows = torch.arange(min(len(self._train), self.part))
@@ -285,8 +188,7 @@ class Loop:
             loss, logits = self._take_step(self._given(batch))
             if self._averaging is not None:
                 self._averaging.update()
-            now.losses.append(loss)
-            now.predicted.append(logits.argmax(1))
+            now.add(loss, logits)
             self._step += 1
             self._around.progress.batch(len(batch), loss)
             self._save_if_asked()
@@ -316,44 +218,30 @@ class Loop:
 
     def _end_epoch(self) -> None:
         """Look at dev, keep the best weights, and decide whether to go on."""
-        now, epoch = self._pass, self._epoch
+        now, epoch, course = self._pass, self._epoch, self.course
         assert now is not None
-        sizes = torch.tensor([len(classes) for classes in now.predicted], dtype=torch.float64)
-        train_loss = float((torch.stack(now.losses).cpu() * sizes).sum() / sizes.sum())
-        targets = to_numpy(self._train.targets)[to_numpy(now.rows)]
-        train_uar = uar(targets, to_numpy(torch.cat(now.predicted)), self._classes)
+        loss, score = now.outcome(self._train.targets, self._classes)
         with self._averaging.swapped() if self._averaging else nullcontext():
-            dev_loss, dev_uar = self._look_at_dev()
-        for name, loss in (("training", train_loss), ("dev", dev_loss)):
-            if not math.isfinite(loss):
-                raise UserError(f"epoch {epoch}: the {name} loss is {loss}; lower training.lr")
+            dev_loss, dev_uar = course.look(
+                epoch, self.logits(self._dev), self._dev, self._classes, self._weights
+            )
         lr = self._stepper.optimiser.param_groups[-1]["lr"]
         seconds = time.perf_counter() - self._epoch_began
-        self.history.append((epoch, train_loss, train_uar, dev_loss, dev_uar, lr, seconds))
+        course.history.append((epoch, loss, score, dev_loss, dev_uar, lr, seconds))
         self._schedule.epoch_ends(dev_uar)
-        self._around.progress.end_epoch(epoch, train_loss, dev_loss, dev_uar, self.best.uar)
+        self._around.progress.end_epoch(epoch, loss, dev_loss, dev_uar, course.best.uar)
         self._epoch, self._pass = epoch + 1, None
-        self.stopped = self._why_to_stop(seconds)
+        course.stopped = course.ended(self._settings) or self._why_to_stop(seconds)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {key: value.clone() for key, value in self.network.state_dict().items()}
 
     def _why_to_stop(self, seconds: float) -> str:
-        settings, epoch = self._settings, self._epoch - 1
-        if epoch == settings.epochs:
-            return "epochs"
-        if settings.patience is not None and epoch - self.best.rose >= settings.patience:
-            return "patience"
-        if settings.budget is not None and self.seconds + seconds > settings.budget * 60:
+        """Why to stop before an epoch that takes as long as the last; empty to go on."""
+        budget, watch = self._settings.budget, self._around.watch
+        if budget is not None and self.seconds + seconds > budget * 60:
             return "budget"
-        return (self._around.watch and self._around.watch(self.history)) or ""
-
-    def _look_at_dev(self) -> tuple[float, float]:
-        """Loss and UAR on dev; the weights are kept if they are the best so far."""
-        logits = self.logits(self._dev)
-        loss = float(cross_entropy(logits, self._dev.targets))
-        score = self._dev.uar(logits, self._classes)
-        if math.isfinite(loss) and self.best.beaten_by(score, loss):
-            kept = {key: value.clone() for key, value in self.network.state_dict().items()}
-            self.best = self.best.followed_by(self._epoch, score, loss, kept)
-        return loss, score
+        return (watch and watch(self.course.history)) or ""
 
     def _due(self) -> bool:
         return self._around.checkpoints is not None and self._around.checkpoints.due()
@@ -389,9 +277,7 @@ class Loop:
             "schedule": self._schedule.state(),
             "averaging": None if self._averaging is None else self._averaging.state(),
             "generators": self._around.generators.state(),
-            "best": vars(self.best),
-            "history": self.history,
-            "stopped": self.stopped,
+            "course": self.course.state(),
             "epoch": self._epoch,
             "step": self._step,
             "seconds": self.seconds,
@@ -411,11 +297,9 @@ class Loop:
             self._averaging.load_state(state["averaging"])
         self._around.generators.load(state["generators"])
         device = self._train.targets.device
-        best = state["best"]
-        self.best = Best(**{**best, "weights": _moved(best["weights"], device)})
-        self.history = [tuple(row) for row in state["history"]]
-        self.stopped, self._epoch = state["stopped"], state["epoch"]
-        self._step, self._began = state["step"], time.perf_counter() - state["seconds"]
+        self.course.load(state["course"], device)
+        self._epoch, self._step = state["epoch"], state["step"]
+        self._began = time.perf_counter() - state["seconds"]
         self._stepper.part = state["part"]
         if state["pass"] is not None:
             kept = state["pass"]
@@ -431,7 +315,3 @@ class Loop:
             self.load(state)
             done = self._pass.done if self._pass else 0
             print(f"goes on from epoch {self._epoch}, batch {done + 1}", flush=True)
-
-
-def _moved(weights: dict[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    return {key: value.to(device) for key, value in weights.items()}

@@ -13,11 +13,13 @@ from deepself.store.published import built_as
 from deepself.store.weights import read_weights
 from deepself.study.networks import AnyNetwork, Branches, SingleNetwork
 from deepself.study.training import Training
+from deepself.training.course import HISTORY
 from deepself.training.diagnosis import at_chance
-from deepself.training.loop import HISTORY, Loop, Surroundings
+from deepself.training.loop import Loop
 from deepself.training.outcome import Outcome
 from deepself.training.partitions import Partition
 from deepself.training.predicting import to_numpy
+from deepself.training.surroundings import Surroundings
 
 Shape = tuple[int, ...]
 
@@ -43,7 +45,7 @@ def run_network(
     after = time.perf_counter()
     dev = partitions["dev"]
     warning = at_chance(
-        loop.history, dev, classes, loop.steps, lambda: loop.logits_by_batch_statistics(dev)
+        loop.course.history, dev, classes, loop.steps, lambda: loop.logits_by_batch_statistics(dev)
     )
     loop.keep_best()
     return Outcome(
@@ -52,13 +54,13 @@ def run_network(
             name: to_numpy(loop.logits(partitions[name]).double().softmax(1))
             for name in predicted
         },
-        best={"epoch": loop.best.epoch},
+        best={"epoch": loop.course.best.epoch},
         columns=HISTORY,
-        history=loop.history,
+        history=loop.course.history,
         parameters=sum(p.numel() for p in network.parameters()),
         weights={f"network.{k}": to_numpy(v).copy() for k, v in network.state_dict().items()},
         seconds={"train": loop.seconds, "predict": time.perf_counter() - after},
-        stopped=loop.stopped,
+        stopped=loop.course.stopped,
         notes=loop.notes,
         warnings=[] if warning is None else [warning],
         part=loop.part,

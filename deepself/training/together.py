@@ -11,18 +11,19 @@ from deepself.malloc import keep_freed_memory
 from deepself.store.files import Claim, read_json
 from deepself.study.identity import digest
 from deepself.study.models import Classifier
-from deepself.training.batched import SideBySide, obstacle
+from deepself.training.batched import SideBySide
 from deepself.training.checkpoints import CHECKPOINT, Checkpoints, identity_of
+from deepself.training.course import HISTORY
 from deepself.training.devices import claim_device
 from deepself.training.fit import Prepared, fitted, prepare
 from deepself.training.job import Job
-from deepself.training.loop import HISTORY
 from deepself.training.outcome import Outcome
 from deepself.training.predicting import to_numpy
 from deepself.training.processes import in_processes
 from deepself.training.record import record_of, write_run
 from deepself.training.run import train
 from deepself.training.signals import STOPPED, Signals, signals
+from deepself.training.stacked import obstacle
 
 
 def train_together(
@@ -149,24 +150,24 @@ def _outcomes(
     seconds = loop.seconds / len(jobs)
     outcomes = []
     for number, side in enumerate(loop.sides):
-        start = time.perf_counter()
+        start, course = time.perf_counter(), side.course
         probabilities = {
             # Softmax, once, in float64.
             name: to_numpy(
-                loop.logits(number, parts[number][name], side.best.weights).double().softmax(1)
+                loop.logits(number, parts[number][name], course.best.weights).double().softmax(1)
             )
             for name in ("dev", "test")
         }
         outcomes.append(
             Outcome(
                 probabilities=probabilities,
-                best={"epoch": side.best.epoch},
+                best={"epoch": course.best.epoch},
                 columns=HISTORY,
-                history=side.history,
-                parameters=sum(p.numel() for p in loop.network.parameters()),
-                weights={f"network.{k}": to_numpy(v) for k, v in side.best.weights.items()},
+                history=course.history,
+                parameters=sum(p.numel() for p in runs[number].network.parameters()),
+                weights={f"network.{k}": to_numpy(v) for k, v in course.best.weights.items()},
                 seconds={"train": seconds, "predict": time.perf_counter() - start},
-                stopped=side.stopped,
+                stopped=course.stopped,
                 notes=[*side.notes, said],
                 warnings=loop.warnings(number),
                 part=jobs[0].training.batch_size,

@@ -16,10 +16,10 @@ from deepself.study.layout import Layout
 from deepself.study.schema import Study
 from deepself.study.trials import earlier_files, read_trials, trial_file, with_values
 from deepself.training.checkpoints import CHECKPOINT, EVERY, Checkpoints, identity_of
+from deepself.training.course import HISTORY
 from deepself.training.devices import claim_device
 from deepself.training.fit import fit
 from deepself.training.job import Job, Run, job_of
-from deepself.training.loop import HISTORY
 from deepself.training.outcome import Outcome
 from deepself.training.proposals import Earlier, propose
 from deepself.training.signals import signals

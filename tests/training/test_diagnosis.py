@@ -11,7 +11,9 @@ from tests.training.toys import blobs, make_loop, partition
 
 
 def diagnose(loop, dev):
-    return at_chance(loop.history, dev, 2, loop.steps, lambda: loop.logits_by_batch_statistics(dev))
+    return at_chance(
+        loop.course.history, dev, 2, loop.steps, lambda: loop.logits_by_batch_statistics(dev)
+    )
 
 
 def test_running_statistics_that_have_not_settled_are_the_cause():
@@ -42,7 +44,7 @@ def test_labels_that_mean_nothing_are_learnt_by_heart():
     settings = Training(epochs=60, batch_size=8, lr=0.01)
     loop = make_loop(settings, network=network, train=train, dev=dev)
     loop.run()
-    loop.history = [(*row[:4], min(row[4], 0.55), *row[5:]) for row in loop.history]
+    loop.course.history = [(*row[:4], min(row[4], 0.55), *row[5:]) for row in loop.course.history]
     assert "it learns its items by heart" in diagnose(loop, dev)
 
 

@@ -12,16 +12,16 @@ from torch import nn
 from deepself.errors import UserError
 from deepself.study.training import Training
 from deepself.training import loop as module
+from deepself.training.course import HISTORY
 from deepself.training.data import Part
 from deepself.training.finite import Finite, NotFiniteError
-from deepself.training.loop import HISTORY
 from tests.training.toys import blobs, make_loop, partition, trained
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "adamw"])
 def test_learns_a_separable_problem(optimizer):
     done = trained(Training(epochs=20, batch_size=8, lr=0.05, optimizer=optimizer))
-    assert done.history[-1][HISTORY.index("dev_uar")] == 1.0
+    assert done.course.history[-1][HISTORY.index("dev_uar")] == 1.0
 
 
 def test_same_seed_same_weights():
@@ -75,39 +75,44 @@ def scripted(right, scale=None, **settings):
 
 def test_best_epoch_is_that_of_the_highest_dev_uar():
     loop, kept = scripted({3})
-    assert (loop.best.epoch, kept) == (3, 3.0)
+    assert (loop.course.best.epoch, kept) == (3, 3.0)
 
 
 def test_of_equal_uar_the_lower_dev_loss_wins():
     loop, kept = scripted({2, 4}, {4: 5.0})
-    assert (loop.best.epoch, kept) == (4, 4.0)
+    assert (loop.course.best.epoch, kept) == (4, 4.0)
 
 
 def test_of_equals_the_earliest_wins():
     loop, kept = scripted({2, 4})
-    assert (loop.best.epoch, kept) == (2, 2.0)
+    assert (loop.course.best.epoch, kept) == (2, 2.0)
 
 
 def test_patience_ends_it_after_so_many_epochs_without_a_better_one():
     loop, kept = scripted({2}, epochs=20, patience=3)
-    assert (len(loop.history), loop.best.epoch, kept, loop.stopped) == (5, 2, 2.0, "patience")
+    assert (len(loop.course.history), loop.course.best.epoch, kept, loop.course.stopped) == (
+        5,
+        2,
+        2.0,
+        "patience",
+    )
 
 
 def test_a_lower_loss_alone_does_not_prolong_it():
     """Equal UAR, better loss: the best epoch moves, patience runs out."""
     scale = {epoch: 1.0 + epoch for epoch in range(1, 21)}
     loop, kept = scripted(set(range(2, 21)), scale, epochs=20, patience=3)
-    assert (len(loop.history), loop.best.epoch, kept) == (5, 5, 5.0)
+    assert (len(loop.course.history), loop.course.best.epoch, kept) == (5, 5, 5.0)
 
 
 def test_epochs_end_it_otherwise():
     loop, _ = scripted({2}, epochs=4, patience=3)
-    assert (len(loop.history), loop.stopped) == (4, "epochs")
+    assert (len(loop.course.history), loop.course.stopped) == (4, "epochs")
 
 
 def test_budget_ends_it_after_an_epoch():
     loop, _ = scripted({1}, epochs=10000, budget=1e-6)
-    assert (len(loop.history), loop.stopped) == (1, "budget")
+    assert (len(loop.course.history), loop.course.stopped) == (1, "budget")
 
 
 def test_who_watches_may_end_it():
@@ -116,13 +121,13 @@ def test_who_watches_may_end_it():
 
     loop = make_loop(watch=watch)
     loop.run()
-    assert (len(loop.history), loop.stopped) == (2, "enough")
+    assert (len(loop.course.history), loop.course.stopped) == (2, "enough")
 
 
 def test_best_weights_include_buffers():
     network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 2))
     done = trained(Training(epochs=4, batch_size=8), network=network)
-    assert network[0].num_batches_tracked == 5 * done.best.epoch
+    assert network[0].num_batches_tracked == 5 * done.course.best.epoch
 
 
 def test_loss_that_is_not_finite_names_epoch_batch_and_layer():
@@ -214,7 +219,7 @@ def test_networks_are_told_true_lengths():
 def test_history_has_the_learning_rate_of_the_schedule():
     step = {"type": "step", "every": 2, "factor": 0.1}
     done = trained(Training(epochs=5, batch_size=8, lr=0.1, schedule=step))
-    rates = [row[HISTORY.index("lr")] for row in done.history]
+    rates = [row[HISTORY.index("lr")] for row in done.course.history]
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
 
 
@@ -225,7 +230,7 @@ def test_averaged_weights_are_what_predicts():
     plain = trained(settings.model_copy(update={"averaging": None}))
     assert not torch.equal(done.network.weight, plain.network.weight)
     loss = nn.functional.cross_entropy(done.logits(blobs(20, 1)), blobs(20, 1).targets)
-    assert float(loss) == pytest.approx(done.best.loss)
+    assert float(loss) == pytest.approx(done.course.best.loss)
 
 
 def test_augmentation_changes_training_and_nothing_else():

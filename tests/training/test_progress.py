@@ -1,7 +1,6 @@
 """Progress: a line an epoch in a log, a bar on a terminal, a file for `watch`; and its cost."""
 
 import io
-import subprocess
 import sys
 import time
 from itertools import pairwise
@@ -11,6 +10,7 @@ import pytest
 from deepself.store.files import read_json
 from deepself.training import progress
 from deepself.training.progress import FILE, Progress, duration
+from tests.importing import imported
 
 
 @pytest.fixture
@@ -184,10 +184,4 @@ def test_times_are_short():
 
 
 def test_import_brings_no_torch():
-    code = (
-        "import sys, deepself.training.progress\n"
-        "heavy = {'torch', 'numpy', 'tqdm'} & set(sys.modules)\n"
-        "sys.exit(f'imported {heavy}' if heavy else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert not imported("import deepself.training.progress", ("torch", "numpy", "tqdm"))

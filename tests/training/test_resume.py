@@ -67,7 +67,7 @@ def run(checkpoints=None, signals=None, settings=SETTINGS):
 
 
 def comparable(loop):
-    return [row[:-1] for row in loop.history], loop.best.epoch
+    return [row[:-1] for row in loop.course.history], loop.course.best.epoch
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5, 6, 13, 19, 23])

@@ -1,8 +1,5 @@
 """A run's folder holds all that came of it, and two runs hold the same bytes."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
@@ -10,6 +7,7 @@ from safetensors.numpy import load_file
 from deepself.cli import main
 from deepself.store.files import read_json, read_table
 from deepself.store.predictions import read_predictions
+from tests.importing import imported
 from tests.tiny import make_study
 
 
@@ -108,16 +106,8 @@ HEAVY = [
 
 
 def test_training_imports_nothing_heavy(study, tmp_path):
-    code = (
-        "import sys; from deepself.cli import main; "
-        f"main(['train', {study!r}, '--model', 'cnn', '--fold', '1']); "
-        f"heavy = set({HEAVY!r}) & set(sys.modules); "
-        "sys.exit(f'imported: {heavy}' if heavy else 0)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    train = f"main(['train', {study!r}, '--model', 'cnn', '--fold', '1'])"
+    assert not imported(f"from deepself.cli import main\n{train}", HEAVY, tmp_path)
 
 
 def test_job_that_outlives_its_workflow_does_not_replace_a_newer_run(study, tmp_path, monkeypatch):

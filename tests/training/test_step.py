@@ -22,7 +22,7 @@ def test_gradients_of_parts_add_up_to_that_of_the_batch(part):
     whole = trained(SETTINGS, train=uneven())
     parts = trained(SETTINGS.model_copy(update={"micro_batch": part}), train=uneven())
     torch.testing.assert_close(parts.network.weight, whole.network.weight, atol=1e-5, rtol=1e-5)
-    assert parts.history[-1][1] == pytest.approx(whole.history[-1][1], abs=1e-5)
+    assert parts.course.history[-1][1] == pytest.approx(whole.course.history[-1][1], abs=1e-5)
 
 
 @pytest.mark.parametrize("items", [7, 15])
@@ -52,7 +52,7 @@ def test_sgd_of_fp16_does_not_go_on_from_memory_that_nothing_has_written():
         network = nn.Sequential(nn.Linear(3, 8), nn.Linear(8, 2))
         settings = Training(epochs=3, batch_size=8, optimizer="sgd", lr=0.01, precision="fp16")
         data = blobs(gap=30.0)
-        return trained(settings, network=network, train=data).history[-1][1]
+        return trained(settings, network=network, train=data).course.history[-1][1]
 
     assert run(1e30) == run(7.0) == run(0.0)
 
@@ -119,7 +119,7 @@ def test_the_gradient_is_clipped_over_all_weights():
     for loop in (free, clipped):
         loop.run()
         moved.append([p - q for p, q in zip(loop.network.parameters(), before, strict=True)])
-    norms = [float(torch.stack([m.norm() for m in move]).norm()) for move in moved]
+    norms = [float(torch.stack([m.detach().norm() for m in move]).norm()) for move in moved]
     assert norms[0] > 0.2
     assert norms[1] == pytest.approx(0.1, rel=1e-3)
     for one, other in zip(*moved, strict=True):

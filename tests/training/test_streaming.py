@@ -119,7 +119,7 @@ def test_training_from_a_file_is_bit_identical_and_learns(tmp_path, small):
         with open_fold(inputs(file), folds, "1", ["a", "b"], "cpu", limit=0) as fold:
             loop = trained(train=fold.partitions["train"], dev=fold.partitions["dev"])
             found.append(loop.network.weight.detach().clone())
-            assert loop.best.uar > 0.9
+            assert loop.course.best.uar > 0.9
     assert torch.equal(*found)
     assert not threads()
 

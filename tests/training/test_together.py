@@ -16,7 +16,7 @@ from deepself.networks import build
 from deepself.store.files import read_json
 from deepself.store.predictions import read_predictions
 from deepself.study.training import Training
-from deepself.training.batched import obstacle
+from deepself.training.stacked import obstacle
 from tests.tiny import make_study
 
 FILES = ("weights.safetensors", "predictions.csv")

@@ -5,9 +5,10 @@ import torch
 from deepself.study.training import Training
 from deepself.training.augment import Augmenter, Crops
 from deepself.training.checkpoints import Generators
-from deepself.training.loop import Loop, Surroundings
+from deepself.training.loop import Loop
 from deepself.training.partitions import InMemory
 from deepself.training.progress import Progress
+from deepself.training.surroundings import Surroundings
 
 
 def partition(items, targets, lengths=None, windows=None):
