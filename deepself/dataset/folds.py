@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deepself.dataset.fold_names import in_order
+from deepself.dataset.fold_names import column_of, fold_names, in_order
 from deepself.dataset.manifest import Item, classes_of, read_manifest, recordings_digest
 from deepself.errors import UserError
 from deepself.store.files import read_table, write_json, write_table
@@ -30,9 +30,11 @@ def split_study(study: Study, layout: Layout) -> dict[str, Any]:
     ------
     UserError
         A class with fewer items than folds, a class that a fold cannot train on, a group that
-        spans two partitions, a split column that is missing or holds other values.
+        spans two partitions, a split column that is missing or holds other values, a given fold
+        that has lost all its recordings.
     """
     items = _usable(study, layout)
+    _require_folds(study, items, layout)
     folds = assign(study.splits, items)
     _verify(study, items, folds)
     rows = (
@@ -54,6 +56,19 @@ def _usable(study: Study, layout: Layout) -> list[Item]:
     """The manifest's items without those that `check` left out."""
     skipped = {row["id"] for row in read_table(layout.skipped)}
     return [item for item in read_manifest(study.dataset) if item.id not in skipped]
+
+
+def _require_folds(study: Study, items: list[Item], layout: Layout) -> None:
+    """A given fold that has lost all its recordings is an error, not a study of fewer folds."""
+    if study.splits.method != "given":
+        return
+    left = set(column_of(items, study.splits.column or "fold").values())
+    for fold in fold_names(study):
+        if fold not in left:
+            raise UserError(
+                f"fold {fold}: all its recordings were skipped ({layout.skipped} says why); mend "
+                "them, or take their rows out of the manifest"
+            )
 
 
 def read_partitions(path: Path, fold: str) -> dict[str, list[str]]:
@@ -104,7 +119,7 @@ def _one_fold(
 
 
 def _given_folds(items: list[Item], column: str) -> dict[str, str]:
-    folds = _column(items, column)
+    folds = column_of(items, column)
     for item in items:
         # Folds name folders, and words of a job's command.
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", folds[item.id]):
@@ -117,7 +132,7 @@ def _given_folds(items: list[Item], column: str) -> dict[str, str]:
 
 def _given_partitions(splits: Splits, items: list[Item]) -> Partitions:
     column = splits.column or "partition"
-    given = _column(items, column)
+    given = column_of(items, column)
     for item in items:
         if given[item.id] not in ("train", "dev", "test"):
             raise UserError(
@@ -125,16 +140,6 @@ def _given_partitions(splits: Splits, items: list[Item]) -> Partitions:
                 "it must be train, dev or test"
             )
     return given
-
-
-def _column(items: list[Item], column: str) -> dict[str, str]:
-    if column not in items[0].columns:
-        known = ", ".join(name for name in items[0].columns if name)
-        raise UserError(f"splits.column: the manifest has no column {column!r} (has {known})")
-    for item in items:
-        if not item.columns[column]:
-            raise UserError(f"row {item.row} ({item.id}): {column} is empty")
-    return {item.id: item.columns[column] for item in items}
 
 
 def _drawn_folds(splits: Splits, items: list[Item]) -> dict[str, str]:

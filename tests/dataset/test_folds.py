@@ -10,7 +10,7 @@ from deepself.dataset.folds import assign, split_study
 from deepself.dataset.inventory import take_inventory
 from deepself.dataset.manifest import Item
 from deepself.errors import UserError
-from deepself.store.files import read_json
+from deepself.store.files import read_json, read_table
 from deepself.study import Layout, load
 from deepself.study.dataset import Splits
 from tests.tiny import make_study
@@ -144,6 +144,16 @@ def test_label_that_only_one_fold_knows(split):
         UserError, match=r"fold 1: label 'odd' is unknown to its training partition"
     ):
         split(lambda text: text.replace(",low,1,", ",odd,1,"), splits={"method": "given"})
+
+
+@pytest.mark.parametrize("dev", [{"method": "holdout", "fraction": 0.3}, {}])
+def test_given_fold_that_lost_all_its_recordings(split, tmp_path, dev):
+    root = tmp_path / "recordings"
+    for row in read_table(root / "manifest.csv"):
+        if row["fold"] == "3":
+            (root / row["audio"]).write_bytes(b"no sound")
+    with pytest.raises(UserError, match=r"fold 3: all its recordings were skipped \(.*says why"):
+        split(splits={"method": "given", **({"dev": dev} if dev else {})}, dataset__on_error="skip")
 
 
 @pytest.mark.parametrize("name", ["fold 1", "a/b", "1; ls", ".hidden", "ä"])
