@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.importing import imported
+
 HEAD = """
 import sys, torch
 from deepself.study.training import Training
@@ -68,3 +70,13 @@ assert torch._dynamo.utils.is_compile_supported
 )
 def test_the_compiler_is_there_when_it_is_asked_for(code):
     run(HEAD % "adam" + code)
+
+
+def test_networks_are_sized_without_the_compiler():
+    code = """
+from deepself.networks import build
+from deepself.networks.summary import on_paper, summarise
+network = on_paper(lambda: build("cnn2d", (1, 64, 64), 3, channels=[8, 16]))
+assert summarise(network, [(1, 64, 64)]).parameters > 0
+"""
+    assert not imported(code, ["torch._dynamo.convert_frame"])

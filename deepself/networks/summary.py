@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from deepself.eager import without_compiler
 from deepself.networks.base import Network
 
 BYTES = 4  # of a float32
@@ -78,12 +79,13 @@ def on_paper(make: Callable[[], Network]) -> Network:
     One that computes with its weights while it is built cannot do without them, and gets them.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), without_compiler():
             return make()
     except RuntimeError:
         return make()
 
 
+@without_compiler()
 def summarise(network: Network, shapes: Sequence[tuple[int, ...]]) -> Summary:
     """Pass one item through a network, as `on_paper` builds it.
 

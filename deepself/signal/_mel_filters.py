@@ -37,12 +37,7 @@ def mel_frequencies(n_mels: int, fmin: float, fmax: float, mel: str = "slaney") 
         If ``n_mels`` is below 1, not ``0 <= fmin < fmax``, or the scale is unknown.
     """
     check_mel(n_mels, fmin, fmax, mel)
-    if mel == "kaldi":
-        centres = np.linspace(kaldi_mel(fmin), kaldi_mel(fmax), n_mels + 2)[1:-1]
-        return 700.0 * np.expm1(centres / 1127.0)
-    import librosa
-
-    return librosa.mel_frequencies(n_mels=n_mels + 2, fmin=fmin, fmax=fmax, htk=mel == "htk")[1:-1]
+    return _edges(n_mels, fmin, fmax, mel)[1:-1]
 
 
 def check_mel(n_mels: int, fmin: float, fmax: float, mel: str) -> None:
@@ -99,7 +94,7 @@ def mel_filters(
     if mel == "kaldi":
         filters = kaldi_filters(sample_rate, n_fft, n_mels, fmin, fmax)
     else:
-        filters = _equal_area(sample_rate, n_fft, n_mels, fmin, fmax, htk=mel == "htk")
+        filters = _equal_area(sample_rate, n_fft, n_mels, fmin, fmax, mel)
     empty = int((filters.amax(dim=1) <= 0).sum())
     if empty:
         raise ValueError(
@@ -133,17 +128,44 @@ def kaldi_mel(hertz: float) -> float:
     return 1127.0 * math.log1p(hertz / 700.0)
 
 
+LINEAR = 1000.0
+"""Hz up to which Slaney's scale is linear."""
+
+SLOPE = 200.0 / 3.0
+"""Hz a mel below."""
+
+STEP = math.log(6.4) / 27.0
+"""Logarithm of the ratio of two frequencies a mel apart above."""
+
+
 def _equal_area(
-    sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float, htk: bool
+    sample_rate: float, n_fft: int, n_mels: int, fmin: float, fmax: float, mel: str
 ) -> Tensor:
-    import warnings
-
-    import librosa
-
-    with warnings.catch_warnings():
-        # Empty filters are refused by the caller, with the numbers to change.
-        warnings.simplefilter("ignore", UserWarning)
-        filters = librosa.filters.mel(
-            sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk
-        )
+    """Triangles that are straight in Hz, and all of area 1 (M. Slaney, Auditory Toolbox, 1998)."""
+    edges = _edges(n_mels, fmin, fmax, mel)[:, None]
+    hertz = np.fft.rfftfreq(n_fft, 1.0 / sample_rate)
+    widths = np.diff(edges, axis=0)
+    rising = (hertz - edges[:-2]) / widths[:-1]
+    falling = (edges[2:] - hertz) / widths[1:]
+    filters = np.minimum(rising, falling).clip(0.0).astype(np.float32)
+    filters *= 2.0 / (edges[2:] - edges[:-2])
     return torch.from_numpy(filters)
+
+
+def _edges(n_mels: int, fmin: float, fmax: float, mel: str) -> np.ndarray:
+    """Where filters begin, peak and end in Hz (n_mels + 2,): each peaks where the next begins."""
+    if mel == "slaney":
+        mels = np.linspace(_slaney_mel(fmin), _slaney_mel(fmax), n_mels + 2)
+        bend = LINEAR / SLOPE
+        above = LINEAR * np.exp(STEP * (mels - bend).clip(0.0))
+        return np.where(mels < bend, SLOPE * mels, above)
+    # HTK's mels are Kaldi's but for a constant factor, which equal steps do not see.
+    mels = np.linspace(kaldi_mel(fmin), kaldi_mel(fmax), n_mels + 2)
+    return 700.0 * np.expm1(mels / 1127.0)
+
+
+def _slaney_mel(hertz: float) -> float:
+    """Convert Hz to mel by Slaney's formula."""
+    if hertz < LINEAR:
+        return hertz / SLOPE
+    return LINEAR / SLOPE + math.log(hertz / LINEAR) / STEP

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from deepself.signal import log_mel, mel_frequencies, mfcc
+from tests.importing import imported
 from tests.signal.draws import CHANNELS, RATES, SEEDS, decibels, lengths, noise, relative_error
 
 SCALES = st.sampled_from(["slaney", "htk", "kaldi"])
@@ -155,3 +156,12 @@ def test_refuses_unknown_names_and_impossible_numbers():
         mel_frequencies(0, 0.0, 100.0)
     with pytest.raises(ValueError, match="fmin"):
         mel_frequencies(4, 100.0, 100.0)
+
+
+def test_filters_need_no_librosa():
+    code = """
+import torch
+from deepself.signal import log_mel
+log_mel(torch.randn(1, 4000), sample_rate=16000, n_fft=512, hop_length=256, n_mels=20)
+"""
+    assert not imported(code, ["librosa"])
