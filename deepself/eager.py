@@ -1,9 +1,10 @@
 """Doing without torch's compiler, whose import takes as long as that of torch.
 
 Torch's optimisers import it for two functions that mean something to the compiler alone: one that
-marks a place in a program, one that exempts a function. torchvision imports it to ask, one day,
-whether a device can compile. While an optimiser works, and while torchvision is imported, a
-stand-in gives these; at any other time `torch._dynamo` is what it always is.
+marks a place in a program, one that exempts a function; so do the functions that stand in for
+operators on the meta device. torchvision imports it to ask, one day, whether a device can compile.
+Where these are at work, a stand-in gives what they want; at any other time `torch._dynamo` is what
+it always is.
 """
 
 import importlib

@@ -108,6 +108,7 @@ class SideBySide:
         """Seconds that training has taken, those before it was killed included."""
         return time.perf_counter() - self._began
 
+    @without_compiler()
     def run(self) -> None:
         """Train all; a run that its patience has stopped is trained on, and not looked at."""
         self._began = time.perf_counter()
@@ -163,11 +164,9 @@ class SideBySide:
                     f"{self.sides[number].around.progress.label}: epoch {self._epoch}, batch "
                     f"{place}: the training loss is {loss}; lower training.lr"
                 )
-        with without_compiler():
-            self._optimiser.zero_grad(set_to_none=True)
+        self._optimiser.zero_grad(set_to_none=True)
         losses.sum().backward()  # each run's loss depends on its own weights alone
-        with without_compiler():
-            self._optimiser.step()
+        self._optimiser.step()
         return [(found[n][0].detach(), found[n][1].detach()) for n in range(len(given))]
 
     def _end_epoch(self, number: int, side: Side, done: Pass, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -17,6 +17,9 @@ from deepself.training.predicting import to_numpy
 
 HISTORY = ("epoch", "train_loss", "train_uar", "dev_loss", "dev_uar", "lr", "seconds")
 """Columns of a network's history."""
+
+TOGETHER = 64
+"""Batches whose classes are found at once."""
 
 
 @dataclass
@@ -50,22 +53,26 @@ class Best:
 
 @dataclass
 class Pass:
-    """An epoch on its way: its order, and of each batch its loss and its items' classes.
+    """An epoch on its way: its order, and what came of the batches that are done.
 
     Attributes
     ----------
     rows
         The order of the training items.
-    losses, predicted
-        Of the batches that are done: the loss, and the class of each item (rows,).
+    losses, sizes
+        Of each batch: its loss, and its number of items.
+    predicted
+        Classes of the items, in one piece for many batches.
     seconds
         What they took.
     """
 
     rows: Tensor
     losses: list[Tensor] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     predicted: list[Tensor] = field(default_factory=list)
     seconds: float = 0.0
+    _logits: list[Tensor] = field(default_factory=list, init=False)
 
     @property
     def done(self) -> int:
@@ -75,14 +82,35 @@ class Pass:
     def add(self, loss: Tensor, logits: Tensor) -> None:
         """A batch is done: its loss, and its logits (rows, classes)."""
         self.losses.append(loss)
-        self.predicted.append(logits.argmax(1))
+        self.sizes.append(len(logits))
+        self._logits.append(logits)
+        # One operator a batch would be felt in the steps of a small network.
+        if len(self._logits) == TOGETHER:
+            self._predict()
+
+    def _predict(self) -> None:
+        if self._logits:
+            self.predicted.append(torch.cat(self._logits).argmax(1))
+            self._logits.clear()
 
     def outcome(self, targets: Tensor, classes: int) -> tuple[float, float]:
         """Mean loss of an item, and UAR, of a whole epoch."""
-        sizes = torch.tensor([len(found) for found in self.predicted], dtype=torch.float64)
+        self._predict()
+        sizes = torch.tensor(self.sizes, dtype=torch.float64)
         loss = float((torch.stack(self.losses).cpu() * sizes).sum() / sizes.sum())
         drawn = to_numpy(targets)[to_numpy(self.rows)]
         return loss, uar(drawn, to_numpy(torch.cat(self.predicted)), classes)
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for a checkpoint."""
+        self._predict()
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
+
+    @staticmethod
+    def of(state: Mapping[str, Any], device: torch.device) -> "Pass":
+        """An epoch as it stood, on a device."""
+        moved = {name: [one.to(device) for one in state[name]] for name in ("losses", "predicted")}
+        return Pass(**{**state, **moved})
 
 
 @dataclass

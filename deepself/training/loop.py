@@ -106,6 +106,7 @@ class Loop:
         """Items at a time: fewer than the batch where its gradients are added up."""
         return min(self._stepper.part or self._settings.batch_size, self._settings.batch_size)
 
+    @without_compiler()
     def run(self) -> None:
         """Train; the network then holds the weights of the last epoch.
 
@@ -268,11 +269,9 @@ class Loop:
         now = self._pass
         if now is not None:
             now.seconds = time.perf_counter() - self._epoch_began
-        with without_compiler():
-            optimiser = self._stepper.optimiser.state_dict()
         return {
             "network": self.network.state_dict(),
-            "optimiser": optimiser,
+            "optimiser": self._stepper.optimiser.state_dict(),
             "scaler": self._stepper.precision.scaler.state_dict(),
             "schedule": self._schedule.state(),
             "averaging": None if self._averaging is None else self._averaging.state(),
@@ -283,14 +282,13 @@ class Loop:
             "seconds": self.seconds,
             "part": self._stepper.part,
             "streamed": self._train.home == "file",
-            "pass": None if now is None else vars(now),
+            "pass": None if now is None else now.state(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Go back to a state."""
         self.network.load_state_dict(state["network"])
-        with without_compiler():
-            self._stepper.optimiser.load_state_dict(state["optimiser"])
+        self._stepper.optimiser.load_state_dict(state["optimiser"])
         self._stepper.precision.scaler.load_state_dict(state["scaler"])
         self._schedule.load_state(state["schedule"])
         if self._averaging is not None:
@@ -302,10 +300,7 @@ class Loop:
         self._began = time.perf_counter() - state["seconds"]
         self._stepper.part = state["part"]
         if state["pass"] is not None:
-            kept = state["pass"]
-            for name in ("losses", "predicted"):
-                kept[name] = [value.to(device) for value in kept[name]]
-            self._pass = Pass(**kept)
+            self._pass = Pass.of(state["pass"], device)
 
     def _resume(self) -> None:
         state = self._around.checkpoints and self._around.checkpoints.read()

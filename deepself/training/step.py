@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from deepself.eager import without_compiler
 from deepself.errors import UserError
 from deepself.study.training import Training
 from deepself.training.batch import Batch
@@ -85,8 +84,7 @@ class Stepper:
             scaler.unscale_(self.optimiser)
             nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         try:
-            with without_compiler():
-                scaler.step(self.optimiser)
+            scaler.step(self.optimiser)
         except RuntimeError as error:
             if "overflow" not in str(error):
                 raise
