@@ -257,7 +257,7 @@ class Loop:
         if signals.stop:
             self._around.progress.close("stopped")
             kept = "a checkpoint is kept: start it again, and it goes on from here"
-            print(f"SIGTERM in epoch {self._epoch}; {kept}", flush=True)
+            self._around.progress.say(f"SIGTERM in epoch {self._epoch}; {kept}")
             raise SystemExit(STOPPED)
 
     def _save(self) -> None:
@@ -304,9 +304,10 @@ class Loop:
 
     def _resume(self) -> None:
         state = self._around.checkpoints and self._around.checkpoints.read()
+        say = self._around.progress.say
         if state and state["streamed"] != (self._train.home == "file"):
-            print("items are read from another place than before, in another order; starting anew")
+            say("items are read from another place than before, in another order; starting anew")
         elif state:
             self.load(state)
             done = self._pass.done if self._pass else 0
-            print(f"goes on from epoch {self._epoch}, batch {done + 1}", flush=True)
+            say(f"goes on from epoch {self._epoch}, batch {done + 1}")

@@ -130,8 +130,7 @@ class Progress:
         self._show(now)
         if self._bar is None and now - self._line >= LOG:
             self._line = now
-            told = f"{self._where()} {self.sign.share:.0%}{_loss(self.sign.loss)}{self._speed()}"
-            print(told, flush=True)
+            self.say(f"{self._where()} {self.sign.share:.0%}{_loss(self.sign.loss)}{self._speed()}")
 
     def end_epoch(
         self, epoch: int, train_loss: float, dev_loss: float, dev_uar: float, best: float
@@ -142,10 +141,9 @@ class Progress:
         self._done = self._items
         self._count(now)
         if self._bar is None:
-            print(
+            self.say(
                 f"{self._where()} train loss {train_loss:.4f} dev loss {dev_loss:.4f} "
-                f"dev UAR {dev_uar:.1%} best {best:.1%}{self._speed()}",
-                flush=True,
+                f"dev UAR {dev_uar:.1%} best {best:.1%}{self._speed()}"
             )
         self._show(now)
 
@@ -200,9 +198,12 @@ class Progress:
                 print(f"{self._file}: {error.strerror}; watch may not see this run", flush=True)
             self._warned = True
 
+    def say(self, text: str) -> None:
+        """Print a line, which names the run where others write to the same log."""
+        print(f"{self.label}: {text}" if self.labelled else text, flush=True)
+
     def _where(self) -> str:
-        run = f"{self.label}: " if self.labelled else ""
-        return f"{run}epoch {self.sign.epoch}/{self.sign.epochs}"
+        return f"epoch {self.sign.epoch}/{self.sign.epochs}"
 
     def _speed(self) -> str:
         pace, left = self.sign.items_per_second, self.sign.seconds_left
