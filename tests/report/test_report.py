@@ -251,6 +251,17 @@ def test_wide_matrices_stand_alone_and_whole(tmp_path, browser, classes):
         visit.page.close()
 
 
+@pytest.mark.parametrize("classes", [2, 6])
+def test_small_matrices_are_whole(tmp_path, browser, classes):
+    names = tuple(f"class_of_long_name_{i}" for i in range(classes))
+    tree = finish(build(tmp_path, Plan(classes=names, items=6 * classes, models=2)))
+    visit = Visit(browser, render(tree.study, tree.layout, command="x"))
+    assert visit.page.eval_on_selector_all(
+        ".matrix .scroll", "all => all.every((e) => e.scrollWidth <= e.clientWidth)"
+    )
+    visit.page.close()
+
+
 def test_the_ranking_fits_a_common_screen(tmp_path, browser):
     tree = finish(build(tmp_path, Plan(models=2, folds=5)))
     path = render(tree.study, tree.layout, command="x")
