@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from deepself.errors import UserError
+from deepself.malloc import keep_freed_memory
 from deepself.store.files import Claim, write_json
 from deepself.study.identity import digest, trial_slice
 from deepself.study.layout import Layout
@@ -133,6 +134,7 @@ def run_trial(trial: Trial, threads: int, device: str, every: float = EVERY) -> 
     start = time.perf_counter()
     claim = Claim(trial.file.parent)
     torch.set_num_threads(threads)
+    keep_freed_memory()
     checkpoints, outcome, reason = None, None, trial.reason
     with claim_device(device) as chosen, signals() as noted:
         if trial.job is not None:
