@@ -19,6 +19,9 @@ from deepself.versions import NETWORK_PACKAGES, versions
 CHECKPOINT = ".checkpoint"
 """Its name in a run's folder: undeclared to the workflow, which so keeps it for the next start."""
 
+FORMAT = 2
+"""Raised whenever the content of a checkpoint changes: others are never read."""
+
 EVERY = 60.0
 """Seconds between two checkpoints, unless asked otherwise."""
 
@@ -92,6 +95,7 @@ def identity_of(job: Job, device: str) -> str:
     """Digest of what the numbers of a run depend on, its device and PyTorch's version included."""
     return digest(
         {
+            "format": FORMAT,
             "specification": job.specification,
             "network": job.method.model_dump(mode="json"),
             "run": [job.run.model, job.run.fold, job.run.seed],
