@@ -8,10 +8,21 @@ RESULTS = Path("results")
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of one study below `results/`."""
+    """Paths of one study below `results/`.
+
+    Attributes
+    ----------
+    name
+        The study's.
+    results
+        Where all studies' results are.
+    partial
+        Whether tables and report speak only of what did not fail. They then lie apart.
+    """
 
     name: str
     results: Path = RESULTS
+    partial: bool = False
 
     @property
     def folder(self) -> Path:
@@ -60,28 +71,59 @@ class Layout:
         return self.folder / "fusions" / name / f"fold-{fold}" / f"seed-{seed}"
 
     @property
+    def outcome(self) -> Path:
+        """Folder of what is said of the study: its tables, figures and report."""
+        return self.folder / "partial" if self.partial else self.folder
+
+    @property
     def scores(self) -> Path:
-        """One row a run or fusion, fold, seed and partition."""
-        return self.folder / "scores.csv"
+        """One row a run or fusion, fold, seed, partition and level."""
+        return self.outcome / "scores.csv"
+
+    @property
+    def class_scores(self) -> Path:
+        """One row a run or fusion, fold, seed, partition, level and class."""
+        return self.outcome / "class_scores.csv"
 
     @property
     def summary(self) -> Path:
-        """One row a model or fusion and partition: mean over folds and seeds, with interval."""
-        return self.folder / "summary.csv"
+        """One row a model or fusion, partition, level and score: mean over runs, with interval."""
+        return self.outcome / "summary.csv"
+
+    @property
+    def comparisons(self) -> Path:
+        """One row a pair of models or fusions, on test."""
+        return self.outcome / "comparisons.csv"
 
     @property
     def confusion(self) -> Path:
         """Counts of true and predicted label, a fold and seed each."""
-        return self.folder / "confusion.csv"
+        return self.outcome / "confusion.csv"
+
+    @property
+    def map(self) -> Path:
+        """Places of items in the plane, by what a network makes of them."""
+        return self.outcome / "map.csv"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the report's tables, ready for a paper."""
+        return self.outcome / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the report's figures, ready for a paper."""
+        return self.outcome / "figures"
 
     @property
     def report(self) -> Path:
         """The report."""
-        return self.folder / "report.html"
+        return self.outcome / "report.html"
 
     def withdraw(self) -> None:
         """Remove the tables and the report: with a run that failed they are not this study's."""
-        for path in (self.scores, self.summary, self.confusion, self.report):
+        tables = (self.scores, self.class_scores, self.summary, self.comparisons, self.confusion)
+        for path in (*tables, self.report):
             path.unlink(missing_ok=True)
 
     @property
