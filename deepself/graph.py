@@ -14,10 +14,11 @@ import yaml
 
 from deepself.dataset.fold_names import fold_names
 from deepself.dataset.manifest import data_root, fingerprint, manifest_digest
+from deepself.evaluation.provenance import without_password
 from deepself.store.files import canonical_json, write_text
 from deepself.store.published import weights_file
 from deepself.study import Layout, identity, parse
-from deepself.study.features import Computed, Embedding
+from deepself.study.features import Computed, Embedding, sources_of
 from deepself.study.identity import (
     digest,
     feature_file,
@@ -117,13 +118,16 @@ class Graph:
         return canonical_json(identity.choose_slice(self.study, wildcards.model))
 
     def fusion_slice(self, wildcards: Any) -> str:
-        """A fusion's method, and its members' modalities."""
+        """A fusion's settings, and its members with their modalities."""
         names = self.members(wildcards.fusion)
         return canonical_json(identity.fusion_slice(self.study, wildcards.fusion, names))
 
     def study_slice(self, _wildcards: object = None) -> str:
-        """The whole study, which the report shows."""
-        return canonical_json(self.study.model_dump(mode="json"))
+        """The whole study, which the report shows; Snakemake keeps it, thus without a password."""
+        uri = self.study.tracking.uri
+        content = self.study.model_dump(mode="json")
+        content["tracking"]["uri"] = without_password(uri, uri)
+        return canonical_json(content)
 
     # Files, which are known once `split` has run.
 
@@ -141,7 +145,7 @@ class Graph:
         return list(dict.fromkeys(files))
 
     def feature_inputs(self, path: str) -> list[Path]:
-        """What a feature is made from besides recordings: another feature, weights, its shards."""
+        """What a feature is made from besides recordings: other features, weights, its shards."""
         for name, spec in self.study.features.items():
             if feature_file(self.study, self.layout, name) != Path(path):
                 continue
@@ -152,7 +156,8 @@ class Graph:
                 from deepself.store.features import shards_of  # it brings NumPy
 
                 return shards_of(path)
-            inputs = [feature_file(self.study, self.layout, spec.of)]
+            sources = (feature_file(self.study, self.layout, of) for of in sources_of(spec))
+            inputs = list(dict.fromkeys(sources))
             if isinstance(spec, Embedding):
                 inputs.append(weights_file(self.layout.results, spec.network, spec.weights))
             return inputs
@@ -241,6 +246,16 @@ class Graph:
         """Names of a fusion's members."""
         return members(self.study, self.study.fusions[fusion].members)
 
+    def predictions_of_members(self, fusion: str, fold: str, seed: str) -> list[Path]:
+        """Predictions that a fusion combines for a fold and seed; snapshots lie beside them."""
+        own = self.study.fusions[fusion]
+        return [
+            self.layout.run(member, one, run_seed) / "predictions.csv"
+            for member in self.members(fusion)
+            for one in own.pooled_folds(fold, read_dataset(self.layout)["folds"])
+            for run_seed in own.pooled_seeds(int(seed), self.study.seeds)
+        ]
+
     def runs(self) -> list[Path]:
         """Folders of all runs."""
         return [
@@ -250,13 +265,19 @@ class Graph:
             for seed in self.study.seeds
         ]
 
+    def first_weights(self) -> list[Path]:
+        """Weights of each model's first run, which the map may be made of."""
+        fold, seed = read_dataset(self.layout)["folds"][0], self.study.seeds[0]
+        folders = [self.layout.run(model, fold, seed) for model in self.study.models]
+        return [folder / "weights.safetensors" for folder in folders]
+
     def fusions(self) -> list[Path]:
         """Folders of all fusions' predictions."""
         return [
             self.layout.fusion(fusion, fold, seed)
-            for fusion in self.study.fusions
+            for fusion, own in self.study.fusions.items()
             for fold in read_dataset(self.layout)["folds"]
-            for seed in self.study.seeds
+            for seed in own.placed(self.study.seeds)
         ]
 
     def answer(self) -> str:
@@ -266,3 +287,15 @@ class Graph:
         if self.layout.report.exists():
             found.append(f"{self.layout.report}: open it in any browser")
         return "\n".join(found)
+
+    def what_is_left(self) -> str:
+        """How to see what there is of a study of which some job failed; empty if there is none."""
+        runs = self.layout.folder / "runs"
+        if (
+            not self.layout.dataset.exists()
+            or next(runs.glob("*/*/*/predictions.csv"), None) is None
+        ):
+            return ""
+        return (
+            f"what is done is kept; to score and report it as it is: deepself partial {self._file}"
+        )

@@ -42,6 +42,7 @@ class Plan:
     hostile_ids: bool = False
     windows: bool = False
     skipped: tuple[tuple[str, str], ...] = ()
+    fusions: bool = True
     skill: dict[str, float] = field(default_factory=dict)
 
 
@@ -83,7 +84,7 @@ def finish(tree: Tree) -> Tree:
 
     for fusion in tree.study.fusions:
         for fold in read_dataset(tree.layout)["folds"]:
-            for seed in tree.study.seeds:
+            for seed in tree.study.fusions[fusion].placed(tree.study.seeds):
                 fuse(tree.study, tree.layout, fusion, fold, seed)
     score_study(tree.study, tree.layout)
     return tree
@@ -133,9 +134,9 @@ def _study(plan: Plan, folder: Path, name: str) -> dict[str, Any]:
         "models": models,
         "fusions": {
             "all": {"members": ["*"]},
-            "best_of_each": {"members": ["*"], "choose": "best_per_modality"},
+            "best_of_each": {"members": {"best": 1, "per": "modality"}},
         }
-        if plan.models > 1
+        if plan.models > 1 and plan.fusions
         else {},
         "seeds": list(plan.seeds),
         "tracking": {"uri": f"sqlite:///{folder}/tracking/mlflow.db"},

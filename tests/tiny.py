@@ -50,7 +50,7 @@ STUDY: dict[str, Any] = {
     },
     "fusions": {
         "all": {"members": ["*"]},
-        "best": {"members": ["*"], "choose": "best_per_modality"},
+        "best": {"members": {"best": 1, "per": "modality"}},
     },
 }
 

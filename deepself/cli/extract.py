@@ -8,7 +8,7 @@ from deepself.cli.fetch import bring_missing
 from deepself.errors import UserError
 from deepself.study import Layout, Study
 from deepself.study.explain import nearest
-from deepself.study.features import AnyFeature, Embedding, Rendered
+from deepself.study.features import Embedding, sources_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +31,7 @@ def run(args: argparse.Namespace) -> None:
     if name not in study.features:
         raise UserError(f"--feature: unknown feature {name!r}{nearest(name, list(study.features))}")
 
-    spec: AnyFeature | None = study.features[name]
-    while isinstance(spec, Embedding | Rendered):
-        if isinstance(spec, Embedding):
-            bring_missing(layout.results, spec.network, spec.weights)
-        spec = study.features.get(spec.of)
+    _bring_weights(study, layout, name)
 
     from deepself.features.extract import extract, extract_shard
 
@@ -44,6 +40,15 @@ def run(args: argparse.Namespace) -> None:
     else:
         path = extract_shard(study, layout, name, shard, args.threads)
     print(f"{name}: {path}")
+
+
+def _bring_weights(study: Study, layout: Layout, name: str) -> None:
+    """Fetch what a feature and those that it is made from need: files are named after it too."""
+    spec = study.features[name]
+    if isinstance(spec, Embedding):
+        bring_missing(layout.results, spec.network, spec.weights)
+    for source in sources_of(spec):
+        _bring_weights(study, layout, source)
 
 
 def _made(study: Study, layout: Layout, path: Path) -> tuple[str, int | None]:

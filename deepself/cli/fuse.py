@@ -1,6 +1,7 @@
 """`deepself fuse`: combine the predictions of several models, on one fold with one seed."""
 
 import argparse
+from typing import Any
 
 from deepself.cli.common import add_study, open_study
 
@@ -23,7 +24,17 @@ def run(args: argparse.Namespace) -> None:
     folder = fuse(study, layout, args.fusion, args.fold, seed)
     record = read_json(folder / "fusion.json")
     print(
-        f"{folder}: {' + '.join(record['chosen'])}: "
+        f"{folder}: {_chosen(record)}: "
         f"dev UAR {record['scores']['dev']['uar']:.3f}, "
         f"test UAR {record['scores']['test']['uar']:.3f}"
     )
+
+
+def _chosen(record: dict[str, Any], limit: int = 4) -> str:
+    """What was combined, and how; of many, their number."""
+    names, method = record["chosen"], record["method"]
+    if len(names) <= limit:
+        shown = " + ".join(names)
+    else:
+        shown = f"{len(names)} of {len(record['members'])} candidates"
+    return f"{method} of {shown}"

@@ -11,7 +11,7 @@ from deepself.store.published import published_names
 from deepself.study.base import Strict
 from deepself.study.explain import nearest
 from deepself.study.features import SPECTRAL
-from deepself.study.inputs import network_input
+from deepself.study.inputs import in_order, network_input
 from deepself.study.networks import CLASSES, TYPES, Branches, Timm, class_of
 
 ANY = "any feature"
@@ -66,7 +66,7 @@ def reads(type: str) -> str:
     if kinds is None:
         return ANY
     spectral = ["spectral images"] if kinds >= set(SPECTRAL) else []
-    return ", ".join(spectral + sorted(kinds - set(SPECTRAL) if spectral else kinds))
+    return ", ".join(spectral + in_order(kinds - set(SPECTRAL) if spectral else kinds))
 
 
 def types_of(cls: type[Strict]) -> list[str]:

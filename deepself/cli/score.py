@@ -17,10 +17,14 @@ def run(args: argparse.Namespace) -> None:
 
     study, layout = open_study(args)
     path = score_study(study, layout)
-    rows = [row for row in read_table(path) if row["partition"] == "test"]
-    best = max(rows, key=lambda row: float(row["uar_mean"]))
+    rows = [
+        row
+        for row in read_table(path)
+        if (row["partition"], row["level"], row["score"]) == ("test", "recording", "uar")
+    ]
+    best = max((r for r in rows if r["kind"] != "chance"), key=lambda row: float(row["mean"]))
     print(
-        f"{path}: best mean test UAR {float(best['uar_mean']):.3f} "
-        f"(95 % interval {float(best['uar_low']):.3f} to {float(best['uar_high']):.3f}): "
+        f"{path}: best mean test UAR {float(best['mean']):.3f} "
+        f"(95 % interval {float(best['low']):.3f} to {float(best['high']):.3f}): "
         f"{best['kind']} {best['name']}, {best['runs']} runs"
     )

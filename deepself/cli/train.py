@@ -13,6 +13,7 @@ from deepself.errors import UserError
 from deepself.store.files import TakenOverError
 from deepself.store.published import weights_file
 from deepself.study import Study
+from deepself.study.features import FILMS, WAVEFORMS
 from deepself.study.identity import digest, read_dataset
 from deepself.study.layout import RESULTS
 from deepself.study.networks import Branches
@@ -148,7 +149,8 @@ def _train_all(jobs: list["Job"], args: argparse.Namespace, batched: bool) -> li
 def _changed_study(study: Study, args: argparse.Namespace) -> Study:
     """The study with the options' hyperparameters, checked like one that was read."""
     model = study.models[args.model]
-    axes = {"waveform": 2, "film": 4}.get(study.features[model.features[0]].kind, 3)
+    kind = study.features[model.features[0]].kind
+    axes = 2 if kind in WAVEFORMS else 4 if kind in FILMS else 3
     models = {**study.models, args.model: changed(model, args, axes)}
     study = study.model_copy(update={"models": models})
     broken = [f"{path}: {message}" for path, message in problems(study)]

@@ -51,6 +51,12 @@ def systems(study: Study) -> list[tuple[str, Kind]]:
     return models + [(name, "fusion") for name in study.fusions]
 
 
+def seeds_of(study: Study, name: str) -> list[int]:
+    """Seeds with which a model or fusion has results: a fusion that pools all has the first."""
+    fusion = study.fusions.get(name)
+    return study.seeds if fusion is None else fusion.placed(study.seeds)
+
+
 def results(study: Study, layout: Layout) -> list[Result]:
     """Every run and fusion that the study has, present or not, by system, fold and seed."""
     return [
@@ -58,7 +64,7 @@ def results(study: Study, layout: Layout) -> list[Result]:
         for name, kind in systems(study)
         for place in [layout.run if kind == "model" else layout.fusion]
         for fold in read_dataset(layout)["folds"]
-        for seed in study.seeds
+        for seed in seeds_of(study, name)
     ]
 
 

@@ -47,8 +47,11 @@ class Derivation(AbstractContextManager):
     ----------
     axes
         None: neither a picture nor an embedding has rows of frequencies or a time axis.
+    ids, checksums
+        Of the source's recordings.
     samples
-        Length to which the source's recordings were brought, which shapes what is made of them.
+        Length to which the source's recordings were brought, which shapes what is made of them;
+        several, where the source is joined of others.
     """
 
     axes = Axes()
@@ -56,7 +59,8 @@ class Derivation(AbstractContextManager):
     def __init__(self, name: str, spec: Derived, source: Path, results: Path):
         self._name, self._spec = name, spec
         self._source = FeatureFile(source)
-        self.samples: int | None = self._source.specification["samples"]
+        self.ids, self.checksums = self._source.ids, self._source.checksums
+        self.samples: int | list[Any] | None = self._source.specification["samples"]
         self._embed = None
         if isinstance(spec, Embedding):
             self._embed = _embedder(name, spec, self._source.shape, results)

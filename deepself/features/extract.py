@@ -18,13 +18,15 @@ from deepself.errors import UserError
 from deepself.features.compute import Computation
 from deepself.features.derive import Derivation
 from deepself.features.earlier import Earlier
+from deepself.features.joining import Joining
 from deepself.malloc import keep_freed_memory
 from deepself.store.feature_writer import Batch, FeatureWriter, Header
-from deepself.store.features import FeatureFile, join
+from deepself.store.features import join
 from deepself.store.files import read_table
 from deepself.store.lock import Lock, only_one
-from deepself.study.features import Computed
+from deepself.study.features import Computed, Derived
 from deepself.study.identity import feature_file, feature_specification, shard_files
+from deepself.study.joined import Joined
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
 from deepself.versions import versions
@@ -54,7 +56,7 @@ PACKAGES = (
 )
 """What reads recordings and makes features: another version of one may make other values."""
 
-Maker = Computation | Derivation
+Maker = Computation | Derivation | Joining
 
 
 def extract(study: Study, layout: Layout, name: str, workers: int) -> Path:
@@ -117,10 +119,18 @@ def _maker(study: Study, layout: Layout, name: str) -> tuple[Maker, list[str], l
         ids, checksums = [row["id"] for row in rows], [row["sha256"] for row in rows]
         _require_same(study, layout, name, ids, checksums)
         return Computation(name, spec, modality, rows), ids, checksums
-    source = feature_file(study, layout, spec.of)
-    with FeatureFile(source) as file:
-        ids, checksums = file.ids, file.checksums
-    return Derivation(name, spec, source, layout.results), ids, checksums
+    derived = derivation(study, layout, name)
+    return derived, derived.ids, derived.checksums
+
+
+def derivation(study: Study, layout: Layout, name: str) -> Derivation | Joining:
+    """What makes a feature from others, whose files stand."""
+    spec = study.features[name]
+    if isinstance(spec, Joined):
+        files = {source: feature_file(study, layout, source) for source in spec.of}
+        return Joining(name, spec, files)
+    assert isinstance(spec, Derived)
+    return Derivation(name, spec, feature_file(study, layout, spec.of), layout.results)
 
 
 def _require_same(
@@ -145,6 +155,8 @@ def _write(
     ids, checksums = recordings
     spec = study.features[name]
     specification = feature_specification(study, layout, name) | {"samples": maker.samples}
+    if isinstance(maker, Joining):
+        specification["parts"] = maker.parts
     header = Header(
         ids,
         checksums,

@@ -4,9 +4,10 @@ import torch
 
 from deepself import signal
 from deepself.features.derive import CLASSES
+from deepself.features.joining import Source, joined_shape
 from deepself.features.layers import Layer
 from deepself.features.prepare import target_samples
-from deepself.features.transforms import transform
+from deepself.features.transforms import axes, transform
 from deepself.networks import build
 from deepself.networks.summary import on_paper
 from deepself.store.files import read_table
@@ -19,6 +20,7 @@ from deepself.study.dataset import (
     VisualModality,
 )
 from deepself.study.features import Computed, Embedding, Rendered, SignalFeature
+from deepself.study.joined import Joined
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
 
@@ -49,6 +51,10 @@ def item_shape(study: Study, layout: Layout, name: str) -> Shape | None:
     if isinstance(spec, Computed):
         modality = study.dataset.modalities[spec.modality]
         return _computed(spec, modality, _rows(layout, spec.modality))
+    if isinstance(spec, Joined):
+        shapes = {of: item_shape(study, layout, of) for of in spec.of}
+        known = [Source(of, s, _rate(study, of)) for of, s in shapes.items() if s is not None]
+        return joined_shape(spec, known) if len(known) == len(shapes) else None
     source = item_shape(study, layout, spec.of)
     if source is None:
         return None
@@ -63,6 +69,21 @@ def item_shape(study: Study, layout: Layout, name: str) -> Shape | None:
         )
         return tuple(picture.shape[1:])
     return (_embedding_size(name, spec, source),)
+
+
+def _rate(study: Study, name: str) -> float | None:
+    """Samples or frames a second of a feature; None where it has no axis of time."""
+    spec = study.features[name]
+    if isinstance(spec, Joined):
+        timed = spec.time_axis is not None
+        return next(filter(None, (_rate(study, of) for of in spec.of)), None) if timed else None
+    if not isinstance(spec, Computed):
+        return None
+    modality = study.dataset.modalities[spec.modality]
+    if isinstance(spec, SignalFeature):
+        assert isinstance(modality, AudioModality | SensorModality)
+        return axes(spec, modality.sample_rate).frame_rate
+    return getattr(modality, "frame_rate", None)
 
 
 def _embedding_size(name: str, spec: Embedding, source: Shape) -> int:

@@ -1,15 +1,19 @@
-"""Choosing a fusion's members; only dev is looked at."""
+"""Choosing candidates; only dev is looked at."""
 
 from collections.abc import Mapping
 
 from deepself.evaluation.metrics import uar
-from deepself.store.predictions import Predictions
+from deepself.fusion.combine import Aligned
 
 
-def dev_uar(members: Mapping[str, Predictions]) -> dict[str, float]:
-    """UAR of each member on dev."""
-    parts = {name: predictions.part("dev") for name, predictions in members.items()}
-    return {name: uar(p.true, p.predicted, len(p.classes)) for name, p in parts.items()}
+def dev_uar(aligned: Aligned) -> dict[str, float]:
+    """UAR of each candidate on dev."""
+    dev = aligned.dev()
+    classes = dev.probabilities.shape[2]
+    return {
+        name: uar(dev.true, one.argmax(axis=1), classes)
+        for name, one in zip(aligned.names, dev.probabilities, strict=True)
+    }
 
 
 def best(scores: Mapping[str, float]) -> str:
@@ -17,23 +21,27 @@ def best(scores: Mapping[str, float]) -> str:
     return max(scores, key=scores.__getitem__)
 
 
-def best_per_modality(scores: Mapping[str, float], modalities: Mapping[str, str]) -> list[str]:
-    """Of each modality, the member with the best score.
+def best_of_each(
+    scores: Mapping[str, float], count: int, kinds: Mapping[str, str] | None = None
+) -> list[str]:
+    """The candidates with the best scores.
 
     Parameters
     ----------
     scores
-        UAR on dev by member, in the study's order: of equal members, the first is chosen.
-    modalities
-        Modality of each member.
+        UAR on dev by candidate, in the study's order: of equal ones, the first is chosen.
+    count
+        How many, of each kind; of a kind that has fewer, all.
+    kinds
+        Kind of each candidate, such as its modality; by default all are of one.
 
     Returns
     -------
     list of str
-        The chosen members, in the order of `scores`.
+        The chosen ones, in the order of `scores`.
     """
-    chosen = {
-        best({name: score for name, score in scores.items() if modalities[name] == modality})
-        for modality in modalities.values()
-    }
+    ranked: dict[str, list[str]] = {}
+    for name in sorted(scores, key=lambda name: -scores[name]):
+        ranked.setdefault("" if kinds is None else kinds[name], []).append(name)
+    chosen = {name for names in ranked.values() for name in names[:count]}
     return [name for name in scores if name in chosen]

@@ -22,6 +22,10 @@ MADE_BY = {
     "scores.csv": "score",
     "summary.csv": "score",
     "confusion.csv": "score",
+    "class_scores.csv": "score",
+    "class_summary.csv": "score",
+    "comparisons.csv": "score",
+    "reliability.csv": "score",
 }
 """The verb that makes each file."""
 

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from deepself.study.base import Strict
+from deepself.study.features import FILMS, PICTURES, VECTORS, WAVEFORMS
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -20,8 +21,11 @@ PLURALS = {
 }
 """What items of each sort are called, in the order in which they are named."""
 
-SORTS = {"waveform": WAVE, "picture": PICTURE, "rendered": PICTURE, "film": FILM} | {
-    "embedding": VECTOR
+SORTS = {
+    **dict.fromkeys(WAVEFORMS, WAVE),
+    **dict.fromkeys(PICTURES, PICTURE),
+    **dict.fromkeys(FILMS, FILM),
+    **dict.fromkeys(VECTORS, VECTOR),
 }
 """Sort of the items of each kind of feature; those that are not named are spectral images."""
 

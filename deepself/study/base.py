@@ -1,8 +1,8 @@
 """The base of every typed section of a study."""
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 T = TypeVar("T")
 
@@ -11,6 +11,15 @@ class Strict(BaseModel):
     """A section whose keys are all known, and whose values never change once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Cached(Strict):
+    """How a feature is kept on disk."""
+
+    dtype: Literal["float32", "float16"] = Field(
+        "float32", description="float16 halves the file; models read float32 all the same."
+    )
+    compression: Literal["none", "lzf", "gzip"] = "none"
 
 
 def unique(values: list[T]) -> list[T]:

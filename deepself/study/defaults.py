@@ -14,12 +14,15 @@ def normalisation(part: Model | Branch, kind: str) -> str:
     Pretrained weights expect what they were trained on: an audio network its front end, or
     pictures in [0, 1], which the network normalises itself. A spectral image in decibels is
     neither picture nor in [0, 1]: brought to mean 0 and deviation 1, it is like a normalised
-    picture.
+    picture. Joined spectral images may have each its own scale in one channel, so that each bin
+    is brought to it by itself.
     """
     if part.normalise is not None:
         return part.normalise
     pretrained = getattr(part.network, "weights", None) is not None
-    return "none" if pretrained and not _is_spectral_picture(part, kind) else "channel"
+    if pretrained and not _is_spectral_picture(part, kind):
+        return "none"
+    return "bin" if kind == "joined_spectra" else "channel"
 
 
 def network(part: Model | Branch, kind_of: Callable[[str], str]) -> AnyNetwork | None:

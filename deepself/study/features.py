@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from deepself.study.base import Strict
+from deepself.study.base import Cached, Strict
+from deepself.study.joined import AnyJoined, Joined
 
 Scale = Literal["magnitude", "power", "db"]
 
@@ -45,15 +46,6 @@ class Window(Strict):
     rest: Literal["drop", "zero"] = Field(
         "drop", description="What is left at the end: drop it, or fill it up with zeros."
     )
-
-
-class Cached(Strict):
-    """How a feature is kept on disk."""
-
-    dtype: Literal["float32", "float16"] = Field(
-        "float32", description="float16 halves the file; models read float32 all the same."
-    )
-    compression: Literal["none", "lzf", "gzip"] = "none"
 
 
 class Computed(Cached):
@@ -274,7 +266,35 @@ MadeFromRecordings = AnySignalFeature | Picture | Film
 Derived = Rendered | Embedding
 """Features that are made from another feature."""
 
-AnyFeature = Annotated[MadeFromRecordings | Derived, Field(discriminator="kind")]
+AnyFeature = Annotated[MadeFromRecordings | Derived | AnyJoined, Field(discriminator="kind")]
 
-SPECTRAL = ("spectrogram", "log_mel", "mfcc", "chroma", "scalogram", "audioset_mel", "panns_mel")
+SPECTRAL = (
+    "spectrogram",
+    "log_mel",
+    "mfcc",
+    "chroma",
+    "scalogram",
+    "audioset_mel",
+    "panns_mel",
+    "joined_spectra",
+)
 """Kinds of features that are spectral images: (channels, bins, frames)."""
+
+PICTURES = ("picture", "rendered", "joined_pictures")
+"""Kinds of features that are pictures in [0, 1]: (channels, height, width)."""
+
+FILMS = ("film", "joined_films")
+"""Kinds of features that are films in [0, 1]: (channels, frames, height, width)."""
+
+WAVEFORMS = ("waveform", "joined_waveforms")
+"""Kinds of features that are signals: (channels, samples)."""
+
+VECTORS = ("embedding", "joined_vectors")
+"""Kinds of features without axes of their own: (values,)."""
+
+
+def sources_of(spec: AnyFeature) -> list[str]:
+    """Names of the features that a feature is made from; none if it is made from recordings."""
+    if isinstance(spec, Computed):
+        return []
+    return list(spec.of) if isinstance(spec, Joined) else [spec.of]

@@ -12,7 +12,8 @@ from typing import Any
 from deepself.errors import UserError
 from deepself.store.files import canonical_json, read_json
 from deepself.store.published import weights_digest, weights_file
-from deepself.study.features import Embedding, Rendered
+from deepself.study.features import Computed, Embedding
+from deepself.study.joined import Joined
 from deepself.study.layout import Layout
 from deepself.study.limits import least_seconds, needs_one_length
 from deepself.study.models import Model
@@ -26,11 +27,12 @@ VERSIONS = {
     "extract": 2,
     "trial": 1,
     "choose": 1,
-    "train": 4,
-    "fuse": 2,
-    "score": 2,
-    "report": 2,
-    "track": 2,
+    "train": 5,
+    "fuse": 3,
+    "score": 3,
+    "map": 1,
+    "report": 3,
+    "track": 3,
 }
 """Raised when a stage's code changes what it writes for the same input."""
 
@@ -66,16 +68,19 @@ def feature_slice(study: Study, name: str) -> dict[str, Any]:
     spec = study.features[name]
     dumped = spec.model_dump(mode="json", exclude={"shards"})
     slice_: dict[str, Any] = {"version": VERSIONS["extract"], "feature": dumped}
-    if isinstance(spec, Rendered | Embedding):
-        # Names within a study do not shape content: two studies may call one feature differently.
-        slice_["feature"]["of"] = None
-        slice_["of"] = feature_slice(study, spec.of)
-        if isinstance(spec, Embedding):
-            slice_["feature"]["weights"] = weights_digest(spec.network, spec.weights)
-    else:
+    # Names within a study do not shape content: two studies may call one feature differently.
+    if isinstance(spec, Computed):
         modality = study.dataset.modalities[spec.modality]
         slice_["feature"]["modality"] = None
         slice_["modality"] = modality.model_dump(mode="json", exclude={"column", "constant"})
+        return slice_
+    slice_["feature"]["of"] = None
+    if isinstance(spec, Joined):
+        slice_["of"] = [feature_slice(study, source) for source in spec.of]
+        return slice_
+    slice_["of"] = feature_slice(study, spec.of)
+    if isinstance(spec, Embedding):
+        slice_["feature"]["weights"] = weights_digest(spec.network, spec.weights)
     return slice_
 
 
@@ -105,7 +110,9 @@ def shard_files(study: Study, layout: Layout, name: str) -> list[Path]:
 
 def feature_specification(study: Study, layout: Layout, name: str) -> dict[str, Any]:
     """All that shapes a feature's content: its slice of the study, and the recordings' digest."""
-    recordings = read_dataset(layout)["modalities"][study.modality_of(name)]["digest"]
+    found = read_dataset(layout)["modalities"]
+    digests = [found[modality]["digest"] for modality in study.modalities_of(name)]
+    recordings = digests[0] if len(digests) == 1 else digest(digests)
     return {"slice": feature_slice(study, name), "recordings": recordings}
 
 
@@ -147,8 +154,10 @@ def trial_slice(study: Study, name: str) -> dict[str, Any]:
     """What a trial of a model's search depends on, besides its run and earlier trials' results."""
     search = study.models[name].search
     assert search is not None
+    slice_ = model_slice(study, name)
+    del slice_["training"]["snapshots"]  # a trial has none
     return {
-        **model_slice(study, name),
+        **slice_,
         "version": [VERSIONS["train"], VERSIONS["trial"]],
         "search": search.shaping,
         "seed": study.seeds[0],
@@ -185,9 +194,16 @@ def initial_weights(layout: Layout, part: Model | Branch, fold: str, seed: int) 
 
 def fusion_slice(study: Study, name: str, members: list[str]) -> dict[str, Any]:
     """What a fusion depends on, besides its members' predictions."""
-    fusion = study.fusions[name].model_dump(exclude={"members"})
-    modalities = [study.modality_of_model(m) for m in members]
-    return {"version": VERSIONS["fuse"], "fusion": fusion, "modalities": modalities}
+    fusion = study.fusions[name].model_dump()
+    # In their order: of equal ones on dev the first is chosen, and Snakemake compares their files
+    # as a set.
+    modalities = {m: study.modality_of_model(m) for m in members}
+    return {
+        "version": VERSIONS["fuse"],
+        "fusion": {**fusion, "members": list(modalities.items())},
+        "best": fusion["members"] if isinstance(fusion["members"], dict) else None,
+        "seeds": study.seeds if "seeds" in fusion["over"] else None,
+    }
 
 
 def read_dataset(layout: Layout) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """Which features each network reads, and which weights it can start from."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from deepself.store.published import published, published_names
 from deepself.study.explain import nearest
-from deepself.study.features import SPECTRAL
+from deepself.study.features import FILMS, PICTURES, SPECTRAL, WAVEFORMS
 from deepself.study.networks import (
     PANN,
     AudioSetMobileNet,
@@ -16,14 +16,14 @@ from deepself.study.networks import (
     class_of,
 )
 
-IMAGES = {*SPECTRAL, "picture", "rendered"}
+IMAGES = {*SPECTRAL, *PICTURES}
 
 BY_TYPE = {
-    "cnn1d": {"waveform"},
+    "cnn1d": set(WAVEFORMS),
     "cnn2d": IMAGES,
-    "cnn3d": {"film"},
-    "rnn": {"waveform", *SPECTRAL, "film"},
-    "cnn_rnn": {"waveform", *SPECTRAL, "film"},
+    "cnn3d": set(FILMS),
+    "rnn": {*WAVEFORMS, *SPECTRAL, *FILMS},
+    "cnn_rnn": {*WAVEFORMS, *SPECTRAL, *FILMS},
     "piczak": set(SPECTRAL),
 }
 """Kinds of features that networks of our own read."""
@@ -32,8 +32,8 @@ BY_CLASS = {
     AudioSetMobileNet: {"audioset_mel"},
     PANN: {"panns_mel"},
     SoundNet: {"waveform"},
-    End2You: {"waveform"},
-    Braindecode: {"waveform"},
+    End2You: set(WAVEFORMS),
+    Braindecode: set(WAVEFORMS),
 }
 """Kinds of features that the networks of a family read."""
 
@@ -56,15 +56,20 @@ def embedded(type: str) -> set[str]:
     if cls is None or "weights" not in cls.model_fields:
         return set()
     if issubclass(cls, PictureNetwork):
-        return {"picture", "rendered"}
+        return set(PICTURES)
     return network_input(type) or set()
+
+
+def in_order(kinds: Iterable[str]) -> list[str]:
+    """Kinds of features as they are listed: by name, those that are joined of others last."""
+    return sorted(kinds, key=lambda kind: (kind.startswith("joined_"), kind))
 
 
 def wrong_input(network: str, accepted: set[str], feature: str, kind: str) -> str:
     """Say that a network cannot read a feature."""
     if not accepted:
         return f"{network} has no pretrained weights to make an embedding by"
-    kinds = ", ".join(sorted(accepted))
+    kinds = ", ".join(in_order(accepted))
     return f"{network} reads features of kind {kinds}; {feature} is of kind {kind}"
 
 

@@ -91,6 +91,11 @@ class Layout:
         return self.outcome / "summary.csv"
 
     @property
+    def class_summary(self) -> Path:
+        """The same a class: recall and precision."""
+        return self.outcome / "class_summary.csv"
+
+    @property
     def comparisons(self) -> Path:
         """One row a pair of models or fusions, on test."""
         return self.outcome / "comparisons.csv"
@@ -99,6 +104,24 @@ class Layout:
     def confusion(self) -> Path:
         """Counts of true and predicted label, a fold and seed each."""
         return self.outcome / "confusion.csv"
+
+    @property
+    def reliability(self) -> Path:
+        """What confidences are worth: one row a model or fusion, partition and bin."""
+        return self.outcome / "reliability.csv"
+
+    @property
+    def score_tables(self) -> tuple[Path, ...]:
+        """All tables of scores."""
+        return (
+            self.scores,
+            self.class_scores,
+            self.confusion,
+            self.reliability,
+            self.comparisons,
+            self.class_summary,
+            self.summary,
+        )
 
     @property
     def map(self) -> Path:
@@ -122,8 +145,7 @@ class Layout:
 
     def withdraw(self) -> None:
         """Remove the tables and the report: with a run that failed they are not this study's."""
-        tables = (self.scores, self.class_scores, self.summary, self.comparisons, self.confusion)
-        for path in (*tables, self.report):
+        for path in (*self.score_tables, self.report):
             path.unlink(missing_ok=True)
 
     @property

@@ -1,4 +1,4 @@
-"""The part of a study that says which models are trained, and how they are fused."""
+"""The part of a study that says which models are trained."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, TypeVar
@@ -198,15 +198,3 @@ class Model(Strict):
     def features(self) -> list[str]:
         """Names of the features that are read."""
         return [part.feature for part in self.inputs.values() if part.feature is not None]
-
-
-class Fusion(Strict):
-    """A named combination of models."""
-
-    members: list[str] = Field(
-        ["*"], min_length=1, description="Names of models; * and ? match as in file names."
-    )
-    choose: Literal["all", "best_per_modality"] = Field(
-        "all", description="best_per_modality: of each, the member with the best UAR on dev."
-    )
-    method: Literal["mean"] = Field("mean", description="Mean of the members' probabilities.")

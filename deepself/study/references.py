@@ -4,10 +4,19 @@ import warnings
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from deepself.study.augmentation import PICTURE, PLURALS, CutMix, RandAugment, RandomCrop, sort_of
+from deepself.study.augmentation import (
+    PICTURE,
+    PLURALS,
+    VECTOR,
+    CutMix,
+    RandAugment,
+    RandomCrop,
+    sort_of,
+)
 from deepself.study.dataset import AudioModality, SensorModality
 from deepself.study.explain import nearest
 from deepself.study.features import (
+    PICTURES,
     SPECTRAL,
     AnySignalFeature,
     AudioSetMel,
@@ -22,10 +31,14 @@ from deepself.study.features import (
     Scalogram,
     SignalFeature,
 )
+from deepself.study.fusions import Best
 from deepself.study.inputs import embedded, network_input, weights_problem, wrong_input
+from deepself.study.joined import Joined, JoinedPictures
+from deepself.study.joined_references import join_problems, window_of
 from deepself.study.limits import transform_samples
 from deepself.study.models import Model
 from deepself.study.networks import TYPES, Branch, Branches, PictureNetwork, class_of
+from deepself.study.pooling import fusion_problems
 from deepself.study.schema import Study
 
 Problem = tuple[str, str]  # key path, message
@@ -53,8 +66,12 @@ def unknown(word: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {word} {name!r}{nearest(name, list(known))}"
 
 
-def members(study: Study, patterns: list[str]) -> list[str]:
-    """Names of the models that a fusion's patterns match, in the study's order."""
+def members(study: Study, named: list[str] | Best) -> list[str]:
+    """Names of the models that a fusion's patterns match, in the study's order.
+
+    Of a fusion of the best members these are all that it chooses from.
+    """
+    patterns = named.of if isinstance(named, Best) else named
     return [m for m in study.models if any(fnmatchcase(m, p) for p in patterns)]
 
 
@@ -65,6 +82,8 @@ def _features(study: Study) -> Iterator[Problem]:
             yield from _embedding(study, path, spec)
         elif isinstance(spec, Rendered):
             yield from _rendered(study, path, spec)
+        elif isinstance(spec, Joined):
+            yield from join_problems(study, name, spec)
         else:
             yield from _computed(study, path, spec)
 
@@ -206,7 +225,7 @@ def _model(study: Study, name: str, model: Model, broken: set[str]) -> Iterator[
             yield from _initialise(study, own, name, part)
     yield from _augmentation(study, path, model, broken)
     if isinstance(model.network, Branches):
-        windowed = [f for f in model.features if _windows(study, f)]
+        windowed = [f for f in model.features if window_of(study, f) is not None]
         if windowed:
             yield (
                 f"{path}.network",
@@ -230,6 +249,13 @@ def _augmentation(study: Study, path: str, model: Model, broken: set[str]) -> It
             yield own, f"{change.type} is for networks of one feature; remove it"
         elif isinstance(change, RandAugment):
             for picture in pictures:
+                spec = study.features[picture.feature or ""]
+                if isinstance(spec, JoinedPictures) and spec.along == "channels":
+                    yield (
+                        own,
+                        f"rand_augment is for grey or colour pictures; {picture.feature} has "
+                        "several as channels: choose flip and affine, or join along height",
+                    )
                 if study.normalisation(picture) == "item":
                     yield (
                         own,
@@ -243,13 +269,6 @@ def _is_pretrained(part: Model | Branch) -> bool:
     return weights is not None or getattr(part, "initialise", None) is not None
 
 
-def _windows(study: Study, feature: str) -> bool:
-    spec = study.features.get(feature)
-    if isinstance(spec, Rendered | Embedding):
-        return _windows(study, spec.of)
-    return getattr(spec, "window", None) is not None
-
-
 def _input(study: Study, path: str, part: Model | Branch, broken: set[str]) -> Iterator[Problem]:
     """One feature, and the network that reads it."""
     assert part.feature is not None
@@ -261,7 +280,7 @@ def _input(study: Study, path: str, part: Model | Branch, broken: set[str]) -> I
         return
     if part.normalise == "bin" and feature.kind not in SPECTRAL:
         yield f"{path}.normalise", f"{part.feature} has no bins: it is of kind {feature.kind}"
-    if part.normalise == "item" and feature.kind == "embedding":
+    if part.normalise == "item" and sort_of(feature.kind) == VECTOR:
         yield f"{path}.normalise", f"{part.feature} is a vector; choose channel or none"
     network = part.network
     if network is None or isinstance(network, Branches):
@@ -272,7 +291,7 @@ def _input(study: Study, path: str, part: Model | Branch, broken: set[str]) -> I
     weights: str | None = getattr(network, "weights", None)
     if weights is not None:
         yield from weights_problem(f"{path}.network.weights", network.type, weights)
-        raw = not isinstance(network, PictureNetwork) or feature.kind in ("picture", "rendered")
+        raw = not isinstance(network, PictureNetwork) or feature.kind in PICTURES
         if raw and part.normalise not in (None, "none"):
             yield f"{path}.normalise", "must be none: the pretrained weights expect raw input"
 
@@ -302,13 +321,14 @@ def _fusions(study: Study) -> Iterator[Problem]:
         path = f"fusions.{name}"
         if name in study.models:
             yield path, "a model has this name too; rename one of them"
+        place = f"{path}.members.of" if isinstance(fusion.members, Best) else f"{path}.members"
         broken = False
-        for i, pattern in enumerate(fusion.members):
+        for i, pattern in enumerate(fusion.patterns):
             if not members(study, [pattern]):
                 broken = True
-                yield f"{path}.members.{i}", unknown("model", pattern, study.models)
-        if not broken and len(members(study, fusion.members)) < 2:
-            yield f"{path}.members", "a fusion needs at least two models"
+                yield f"{place}.{i}", unknown("model", pattern, study.models)
+        if not broken:
+            yield from fusion_problems(study, path, fusion, members(study, fusion.members))
 
 
 def _splits(study: Study) -> Iterator[Problem]:

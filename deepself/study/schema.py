@@ -7,8 +7,9 @@ from pydantic import Field, StringConstraints, field_validator
 from deepself.study import defaults
 from deepself.study.base import Strict, unique
 from deepself.study.dataset import Dataset, Splits
-from deepself.study.features import AnyFeature, Computed
-from deepself.study.models import Fusion, Model
+from deepself.study.features import AnyFeature, Computed, sources_of
+from deepself.study.fusions import Fusion
+from deepself.study.models import Model
 from deepself.study.networks import AnyNetwork, Branch
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -63,9 +64,13 @@ class Study(Strict):
 
     def modality_of_model(self, name: str) -> str:
         """Name of the modality that a model reads; of several, their names joined by `+`."""
-        return "+".join(dict.fromkeys(self.modality_of(f) for f in self.models[name].features))
+        found = [m for f in self.models[name].features for m in self.modalities_of(f)]
+        return "+".join(dict.fromkeys(found))
 
-    def modality_of(self, feature: str) -> str:
-        """Name of the modality that a feature is made from."""
+    def modalities_of(self, feature: str) -> list[str]:
+        """Names of the modalities that a feature is made from: one, or several if it is joined."""
         spec = self.features[feature]
-        return spec.modality if isinstance(spec, Computed) else self.modality_of(spec.of)
+        if isinstance(spec, Computed):
+            return [spec.modality]
+        found = [m for source in sources_of(spec) for m in self.modalities_of(source)]
+        return list(dict.fromkeys(found))

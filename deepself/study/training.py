@@ -1,5 +1,6 @@
 """The part of a study that says how a network is trained."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -81,10 +82,25 @@ class Exponential(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from its value down to a share of it, batch by batch."""
+    """Half a cosine from its value down to a share of it, batch by batch, once or again and again.
+
+    Restarts are those of I. Loshchilov, F. Hutter, "SGDR", ICLR 2017, in cycles of equal lengths.
+    """
 
     type: Literal["cosine"]
     final: float = Field(0.0, ge=0, lt=1, description="Share of it at the end.")
+    cycles: PositiveInt = Field(
+        1, description="How often it falls, from its value each time; each ends with an epoch."
+    )
+
+    def ends(self, epochs: int) -> list[int]:
+        """The epochs with which its cycles end, of a training of so many.
+
+        What the warm-up leaves is cut into equal parts, and each cut is moved to the nearest end
+        of an epoch (of two, the later): whole cycles differ by one epoch at most.
+        """
+        each = (epochs - self.warmup) / self.cycles
+        return [math.floor(self.warmup + n * each + 0.5) for n in range(1, self.cycles + 1)]
 
 
 class OneCycle(Schedule):
@@ -167,6 +183,13 @@ class Training(Strict):
     averaging: float | None = Field(
         None, gt=0, lt=1, description="Predict with a moving average of the weights, of this decay."
     )
+    snapshots: bool = Field(
+        False,
+        description=(
+            "Keep the weights that each cycle of a cosine schedule ends with, and predict with "
+            "them, too."
+        ),
+    )
     augmentation: list[AnyAugmentation] = Field(
         [], description="Random changes of the training items, in this order."
     )
@@ -206,6 +229,16 @@ class Training(Strict):
             raise ValueError(
                 f"schedule.warmup ({self.schedule.warmup:g}) takes all epochs ({self.epochs})"
             )
+        cycles = self.schedule.cycles if isinstance(self.schedule, Cosine) else 1
+        if cycles > 1 and cycles > self.epochs - self.schedule.warmup:
+            raise ValueError(
+                f"schedule.cycles ({cycles}) need an epoch each, after the warm-up "
+                f"({self.schedule.warmup:g}); epochs are {self.epochs}"
+            )
+        if self.snapshots and cycles == 1:
+            raise ValueError(
+                "snapshots are kept where cycles end: set schedule to a cosine of two or more"
+            )
         if self.micro_batch is not None and self.micro_batch > self.batch_size:
             raise ValueError(
                 f"micro_batch ({self.micro_batch}) is more than batch_size ({self.batch_size})"
@@ -218,3 +251,10 @@ class Training(Strict):
         if self.sampling == "balanced" and self.class_weights == "balanced":
             raise ValueError("balanced sampling and balanced class_weights correct twice; keep one")
         return self
+
+    @property
+    def snapshot_epochs(self) -> list[int]:
+        """The epochs after which weights are kept beside those of the best; mostly none."""
+        if self.snapshots and isinstance(self.schedule, Cosine):
+            return self.schedule.ends(self.epochs)
+        return []

@@ -20,6 +20,7 @@ from deepself.study.training import Training
 from deepself.training.batch import Batch
 from deepself.training.course import Course, Pass
 from deepself.training.diagnosis import at_chance
+from deepself.training.energy import Energy
 from deepself.training.losses import Loss, weights_for
 from deepself.training.optimisers import make_optimiser
 from deepself.training.partitions import Partition
@@ -101,6 +102,8 @@ class SideBySide:
         steps = len(batches(torch.arange(len(trains[0])), settings.batch_size))
         self._schedule = Schedule(settings.schedule, steps, settings.epochs)
         self._precision = Precision(settings, trains[0].targets.device.type)
+        self._snapshots = frozenset(settings.snapshot_epochs)
+        self._energy = Energy(trains[0].targets.device)
         self._epoch, self._step, self._began = 1, 0, time.perf_counter()
 
     @property
@@ -108,10 +111,16 @@ class SideBySide:
         """Seconds that training has taken, those before it was killed included."""
         return time.perf_counter() - self._began
 
+    @property
+    def energy(self) -> float | None:
+        """Joules that the GPU has taken, as long; None where they are not known."""
+        return self._energy.joules
+
     @without_compiler()
     def run(self) -> None:
         """Train all; a run that its patience has stopped is trained on, and not looked at."""
         self._began = time.perf_counter()
+        self._energy.begin()
         self._resume()
         first = self.sides[0].around
         while not all(side.course.stopped for side in self.sides):
@@ -178,6 +187,8 @@ class SideBySide:
             seen = course.look(self._epoch, logits, side.dev, self._classes, lambda: weights)
         except UserError as error:
             raise UserError(f"{side.around.progress.label}: {error}") from None
+        if self._epoch in self._snapshots:
+            course.keep(self._epoch, weights)
         lr = self._optimiser.param_groups[-1]["lr"]
         course.history.append((self._epoch, *trained, *seen, lr, seconds / len(self.sides)))
         course.stopped = course.ended(self._settings)
@@ -246,6 +257,7 @@ class SideBySide:
             "epoch": self._epoch,
             "step": self._step,
             "seconds": self.seconds,
+            "energy": self.energy,
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -258,3 +270,4 @@ class SideBySide:
             side.course.load(course, side.train.targets.device)
         self._epoch, self._step = state["epoch"], state["step"]
         self._began = time.perf_counter() - state["seconds"]
+        self._energy.begin(state["energy"])

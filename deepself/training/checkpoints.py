@@ -19,7 +19,7 @@ from deepself.versions import NETWORK_PACKAGES, versions
 CHECKPOINT = ".checkpoint"
 """Its name in a run's folder: undeclared to the workflow, which so keeps it for the next start."""
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the content of a checkpoint changes: others are never read."""
 
 EVERY = 60.0

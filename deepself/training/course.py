@@ -126,11 +126,15 @@ class Course:
     stopped
         Why the run ended: `epochs`, `patience`, `budget`, or what its `watch` said; empty while
         it goes on.
+    snapshots
+        Weights that cycles of the learning rate ended with, by epoch; in the host's memory, where
+        there is more room than on a GPU.
     """
 
     best: Best = field(default_factory=Best)
     history: list[tuple] = field(default_factory=list)
     stopped: str = ""
+    snapshots: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     def look(
         self,
@@ -165,6 +169,12 @@ class Course:
             self.best = self.best.followed_by(epoch, score, loss, weights())
         return loss, score
 
+    def keep(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
+        """Keep a copy of an epoch's weights as a snapshot (G. Huang et al., ICLR 2017)."""
+        self.snapshots[epoch] = {
+            name: value.to("cpu", copy=True) for name, value in weights.items()
+        }
+
     def ended(self, settings: Training) -> str:
         """Why to stop by the epochs alone; empty where they say nothing against another one."""
         epoch = len(self.history)
@@ -184,3 +194,4 @@ class Course:
         self.best = Best(**{**state["best"], "weights": weights})
         self.history = [tuple(row) for row in state["history"]]
         self.stopped = state["stopped"]
+        self.snapshots = dict(state["snapshots"])

@@ -148,7 +148,9 @@ def fitted(prepared: Prepared, outcome: Outcome) -> Fitted:
     """What came of a run of a network, with what its items were normalised by."""
     fold = prepared.fold
     for name, normaliser in fold.normalisers.items():
-        outcome.weights.update(normaliser.arrays(f"normaliser.{name}." if name else "normaliser."))
+        learnt = normaliser.arrays(f"normaliser.{name}." if name else "normaliser.")
+        for weights in (outcome.weights, *(one.weights for one in outcome.snapshots)):
+            weights.update(learnt)
     return Fitted(outcome, fold.parts, fold.shapes, fold.home, prepared.load)
 
 

@@ -15,6 +15,7 @@ from deepself.study.training import Training
 from deepself.training.averaging import Averaging
 from deepself.training.batch import Batch
 from deepself.training.course import Course, Pass
+from deepself.training.energy import Energy
 from deepself.training.fine_tuning import Thawing
 from deepself.training.finite import Finite, NotFiniteError
 from deepself.training.losses import Loss, weights_for
@@ -87,6 +88,8 @@ class Loop:
             part=settings.micro_batch,
         )
         self.course = Course()
+        self._snapshots = frozenset(settings.snapshot_epochs)
+        self._energy = Energy(train.targets.device)
         self._epoch, self._step = 1, 0
         self._began = self._epoch_began = time.perf_counter()
         self._pass: Pass | None = None
@@ -95,6 +98,11 @@ class Loop:
     def seconds(self) -> float:
         """Seconds that training has taken, those before it was killed included."""
         return time.perf_counter() - self._began
+
+    @property
+    def energy(self) -> float | None:
+        """Joules that the GPU has taken, as long; None where they are not known."""
+        return self._energy.joules
 
     @property
     def steps(self) -> int:
@@ -118,6 +126,7 @@ class Loop:
             SIGTERM came; a checkpoint has been written.
         """
         self._began = time.perf_counter()
+        self._energy.begin()
         self._resume()
         self._prepare()
         while not self.course.stopped:
@@ -226,6 +235,8 @@ class Loop:
             dev_loss, dev_uar = course.look(
                 epoch, self.logits(self._dev), self._dev, self._classes, self._weights
             )
+            if epoch in self._snapshots:
+                course.keep(epoch, self.network.state_dict())
         lr = self._stepper.optimiser.param_groups[-1]["lr"]
         seconds = time.perf_counter() - self._epoch_began
         course.history.append((epoch, loss, score, dev_loss, dev_uar, lr, seconds))
@@ -280,6 +291,7 @@ class Loop:
             "epoch": self._epoch,
             "step": self._step,
             "seconds": self.seconds,
+            "energy": self.energy,
             "part": self._stepper.part,
             "streamed": self._train.home == "file",
             "pass": None if now is None else now.state(),
@@ -298,6 +310,7 @@ class Loop:
         self.course.load(state["course"], device)
         self._epoch, self._step = state["epoch"], state["step"]
         self._began = time.perf_counter() - state["seconds"]
+        self._energy.begin(state["energy"])
         self._stepper.part = state["part"]
         if state["pass"] is not None:
             self._pass = Pass.of(state["pass"], device)

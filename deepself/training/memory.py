@@ -28,7 +28,7 @@ def free_host_memory(root: Path = ROOT, environ: Mapping[str, str] = os.environ)
     """
     limits = [*_machine(root), *_groups(root), *_slurm(root, environ)]
     if not limits:  # no Linux
-        limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") - _peak()]
+        limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") - peak_memory(root)]
     return max(0, min(limits))
 
 
@@ -92,11 +92,17 @@ def _resident(root: Path) -> int:
     try:
         pages = int((root / "proc/self/statm").read_text().split()[1])
     except OSError:
-        return _peak()
+        return peak_memory(root)
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _peak() -> int:
-    """Most that this process has ever had resident."""
+def peak_memory(root: Path = ROOT) -> int:
+    """Most bytes that this process has ever had resident."""
+    # Linux also knows the peak as `ru_maxrss`, but there it begins with that of the process which
+    # started this one.
+    with suppress(OSError):
+        for line in (root / "proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

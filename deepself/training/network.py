@@ -1,8 +1,11 @@
 """A run of a network: built, trained, and asked for its predictions."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from torch import Tensor
 
 from deepself.errors import UserError
 from deepself.networks import build
@@ -16,7 +19,7 @@ from deepself.study.training import Training
 from deepself.training.course import HISTORY
 from deepself.training.diagnosis import at_chance
 from deepself.training.loop import Loop
-from deepself.training.outcome import Outcome
+from deepself.training.outcome import Outcome, Snapshot
 from deepself.training.partitions import Partition
 from deepself.training.predicting import to_numpy
 from deepself.training.surroundings import Surroundings
@@ -32,7 +35,10 @@ def run_network(
     around: Surroundings,
     predicted: Sequence[str],
 ) -> Outcome:
-    """Train a network on a fold, and predict partitions with the weights of its best epoch."""
+    """Train a network on a fold, and predict partitions with the weights of its best epoch.
+
+    The weights of its snapshots, where it keeps some, predict them too.
+    """
     loop = Loop(
         network.to(partitions["train"].targets.device),
         partitions["train"],
@@ -42,29 +48,45 @@ def run_network(
         around,
     )
     loop.run()
-    after = time.perf_counter()
+    trained, energy, course = loop.seconds, loop.energy, loop.course
     dev = partitions["dev"]
     warning = at_chance(
-        loop.course.history, dev, classes, loop.steps, lambda: loop.logits_by_batch_statistics(dev)
+        course.history, dev, classes, loop.steps, lambda: loop.logits_by_batch_statistics(dev)
     )
+    held = {name: partitions[name] for name in predicted}
+    start = time.perf_counter()
+    snapshots = []
+    for epoch, weights in course.snapshots.items():
+        network.load_state_dict(weights)
+        snapshots.append(Snapshot(epoch, probabilities(loop.logits, held), named(weights)))
     loop.keep_best()
     return Outcome(
-        probabilities={
-            # Softmax, once, in float64.
-            name: to_numpy(loop.logits(partitions[name]).double().softmax(1))
-            for name in predicted
-        },
-        best={"epoch": loop.course.best.epoch},
+        probabilities=probabilities(loop.logits, held),
+        best={"epoch": course.best.epoch},
         columns=HISTORY,
-        history=loop.course.history,
+        history=course.history,
         parameters=sum(p.numel() for p in network.parameters()),
-        weights={f"network.{k}": to_numpy(v).copy() for k, v in network.state_dict().items()},
-        seconds={"train": loop.seconds, "predict": time.perf_counter() - after},
-        stopped=loop.course.stopped,
+        seconds={"train": trained, "predict": time.perf_counter() - start},
+        weights=named(network.state_dict()),
+        stopped=course.stopped,
         notes=loop.notes,
         warnings=[] if warning is None else [warning],
         part=loop.part,
+        snapshots=snapshots,
+        energy=energy,
     )
+
+
+def probabilities(
+    logits: Callable[[Partition], Tensor], held: Mapping[str, Partition]
+) -> dict[str, np.ndarray]:
+    """Probabilities of each partition: the softmax, once, in float64."""
+    return {name: to_numpy(logits(one).double().softmax(1)) for name, one in held.items()}
+
+
+def named(weights: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """A network's weights by the names that a run's file gives them; copies."""
+    return {f"network.{name}": to_numpy(value).copy() for name, value in weights.items()}
 
 
 def make_network(

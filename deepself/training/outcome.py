@@ -7,6 +7,23 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """What a cycle of the learning rate ended with.
+
+    Attributes
+    ----------
+    epoch
+        The cycle's last.
+    probabilities, weights
+        As an outcome has them.
+    """
+
+    epoch: int
+    probabilities: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The outcome of a run.
 
@@ -24,13 +41,17 @@ class Outcome:
     weights
         All that is needed to predict, statistics of the normalisation included.
     seconds
-        Taken by `train` and `predict`.
+        Taken by `train` and `predict`, snapshots included.
     stopped
         Why training ended: `epochs`, `patience`, `budget`, or why a search stopped it.
     notes, warnings
         What a reader of the results should know, and what may be wrong with them.
     part
         Items at a time, whose gradients were added up to a batch's; None for classifiers.
+    snapshots
+        What cycles ended with, in their order, where that is kept.
+    energy
+        Joules that the GPU took for training; None where they are not known.
     """
 
     probabilities: dict[str, np.ndarray]
@@ -44,3 +65,5 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     part: int | None = None
+    snapshots: list[Snapshot] = field(default_factory=list)
+    energy: float | None = None

@@ -2,6 +2,8 @@
 
 import os
 import platform
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,11 @@ from deepself.store.predictions import Predictions, write_predictions
 from deepself.training.data import Part
 from deepself.training.fit import Fitted
 from deepself.training.job import Job
-from deepself.training.outcome import Outcome
+from deepself.training.outcome import Outcome, Snapshot
 from deepself.versions import NETWORK_PACKAGES, versions
+
+SNAPSHOTS = "snapshots"
+"""Where in its folder a run keeps what cycles of its learning rate ended with, numbered from 1."""
 
 
 def record_of(
@@ -45,6 +50,7 @@ def record_of(
             **{name: round(taken, 3) for name, taken in outcome.seconds.items()},
             "total": round(seconds, 3),
         },
+        "items_per_second": _items_per_second(fitted),
         "notes": outcome.notes,
         "warnings": outcome.warnings,
         "items": fitted.home,
@@ -56,9 +62,34 @@ def record_of(
     }
     if outcome.part is not None:
         record |= {"stopped": outcome.stopped, "items_at_a_time": outcome.part}
+    if job.training.snapshots:
+        record[SNAPSHOTS] = [one.epoch for one in outcome.snapshots]
     if device.startswith("cuda"):
         record["gpu_memory"] = torch.cuda.max_memory_allocated(device)
+    if outcome.energy is not None:
+        record["energy"] = round(outcome.energy, 3)
     return record
+
+
+def _items_per_second(fitted: Fitted) -> dict[str, float]:
+    """Items that were trained on, epoch by epoch, and that were predicted, each a second.
+
+    An item is a row: a recording, or a window of one. Epochs contain their look at dev; each
+    snapshot predicts all of dev and test.
+    """
+    outcome = fitted.outcome
+    rows = {name: len(part.targets) for name, part in fitted.parts.items()}
+    held = sum(rows[name] for name in outcome.probabilities)
+    passed = {"predict": (held * (1 + len(outcome.snapshots)), outcome.seconds["predict"])}
+    if outcome.part is not None:  # a classifier does not pass its items one by one
+        place = outcome.columns.index("seconds")
+        seconds = sum(row[place] for row in outcome.history)
+        passed = {"train": (len(outcome.history) * rows["train"], seconds), **passed}
+    return {
+        name: float(f"{items / seconds:.4g}")
+        for name, (items, seconds) in passed.items()
+        if seconds > 0
+    }
 
 
 def _scores(part: Part, outcome: Outcome, name: str) -> dict[str, float]:
@@ -72,18 +103,31 @@ def _scores(part: Part, outcome: Outcome, name: str) -> dict[str, float]:
 
 def write_run(job: Job, fitted: Fitted, record: dict[str, Any]) -> None:
     """Write the run's files, each whole; `run.json` comes last and says that all are there."""
-    from safetensors.numpy import save
-
     folder, outcome = job.folder, fitted.outcome
-    with atomic_path(folder / "weights.safetensors") as temporary:
-        contiguous = {k: np.asarray(v, order="C") for k, v in outcome.weights.items()}
-        temporary.write_bytes(save(contiguous))
+    if (folder / SNAPSHOTS).exists():  # of an earlier run, which may have had more of them
+        shutil.rmtree(folder / SNAPSHOTS)
+    for number, snapshot in enumerate(outcome.snapshots, 1):
+        _write(folder / SNAPSHOTS / str(number), snapshot, fitted.parts, job.classes)
+    _write(folder, outcome, fitted.parts, job.classes)
     write_table(folder / "history.csv", outcome.columns, outcome.history)
-    write_predictions(folder / "predictions.csv", _predictions(fitted.parts, job.classes, outcome))
     write_json(folder / "run.json", record)
 
 
-def _predictions(parts: dict[str, Part], classes: list[str], outcome: Outcome) -> Predictions:
+def _write(
+    folder: Path, made: Outcome | Snapshot, parts: dict[str, Part], classes: list[str]
+) -> None:
+    """Write weights, and what they predict."""
+    from safetensors.numpy import save
+
+    with atomic_path(folder / "weights.safetensors") as temporary:
+        contiguous = {k: np.asarray(v, order="C") for k, v in made.weights.items()}
+        temporary.write_bytes(save(contiguous))
+    write_predictions(folder / "predictions.csv", _predictions(parts, classes, made.probabilities))
+
+
+def _predictions(
+    parts: dict[str, Part], classes: list[str], probabilities: dict[str, np.ndarray]
+) -> Predictions:
     held = {name: parts[name] for name in ("dev", "test")}
     label = np.array(classes, dtype=object)
     windowed = all(part.starts is not None for part in held.values())
@@ -94,6 +138,6 @@ def _predictions(parts: dict[str, Part], classes: list[str], outcome: Outcome) -
         ids=np.concatenate([np.array(p.ids, dtype=object)[p.recordings] for p in held.values()]),
         labels=np.concatenate([label[part.targets] for part in held.values()]),
         classes=tuple(classes),
-        probabilities=np.concatenate([outcome.probabilities[name] for name in held]),
+        probabilities=np.concatenate([probabilities[name] for name in held]),
         starts=np.concatenate([p.starts for p in held.values()]) if windowed else None,
     )

@@ -1,5 +1,6 @@
 """`train`: one model, one fold, one seed; a folder with all that came of it."""
 
+import itertools
 import time
 from contextlib import nullcontext
 from typing import Any
@@ -13,8 +14,12 @@ from deepself.training.checkpoints import CHECKPOINT, EVERY, Checkpoints, identi
 from deepself.training.devices import claim_device
 from deepself.training.fit import fit
 from deepself.training.job import Job
+from deepself.training.memory import peak_memory
 from deepself.training.record import record_of, write_run
 from deepself.training.signals import STOPPED, Signals, signals
+
+_begun = itertools.count()
+"""How many runs this process has begun."""
 
 
 def train(
@@ -50,6 +55,8 @@ def train(
         The content of `run.json`.
     """
     start = time.perf_counter()
+    # Of several in one process, a peak would be that of whichever needed most, or shared.
+    alone = next(_begun) == 0 and not keep
     claim = Claim(job.folder)
     torch.set_num_threads(threads)
     keep_freed_memory()
@@ -59,6 +66,8 @@ def train(
         checkpoints = Checkpoints(job.folder / CHECKPOINT, identity_of(job, chosen), every, keep)
         fitted = fit(job, chosen, ("dev", "test"), checkpoints, noted, among=among)
         record = record_of(job, fitted, chosen, threads, time.perf_counter() - start)
+        if alone:
+            record["memory"] = peak_memory()
         claim.verify()
         write_run(job, fitted, record)
     if not keep:

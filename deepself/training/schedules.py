@@ -1,6 +1,7 @@
 """Schedules: the learning rate of each step of the optimiser, as a share of its value."""
 
 import math
+from bisect import bisect_right
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ class Schedule:
     In a warm-up of `n` steps, the `k`-th of them (from 1) has the share `k / (n + 1)`: even steps
     from 0, which no step has, to 1, which the first step after them has (P. Goyal et al.,
     "Accurate, Large Minibatch SGD", 2017, section 2.2). There the schedule begins: `step` and
-    `exponential` count their epochs from there, and a cosine spans what remains.
+    `exponential` count their epochs from there, and a cosine spans what remains, or its cycles do,
+    each of which ends with an epoch.
 
     Parameters
     ----------
@@ -31,6 +33,9 @@ class Schedule:
         warmup = round(settings.warmup * steps_per_epoch)
         self._warmup = max(1, warmup) if settings.warmup else 0
         self._steps = steps_per_epoch * epochs - self._warmup
+        # Of cosine alone: the steps after the warm-up at which it begins, anew, and ends.
+        ends = settings.ends(epochs) if isinstance(settings, Cosine) else []
+        self._bounds = [0, *(steps_per_epoch * epoch - self._warmup for epoch in ends)]
         # Of plateau alone: what it has seen on dev.
         self._best, self._waited, self._epochs, self._cuts = -math.inf, 0, 0, 0
 
@@ -48,12 +53,18 @@ class Schedule:
             case Exponential(factor=factor):
                 return factor ** (step // self._per_epoch)
             case Cosine(final=final):
-                return _half_cosine(1.0, final, step / max(1, self._steps))
+                return _half_cosine(1.0, final, self._share_of_cycle(step))
             case OneCycle() as settings:
                 return self._one_cycle(settings, step)
             case Plateau(factor=factor):
                 return factor**self._cuts
         return 1.0
+
+    def _share_of_cycle(self, step: int) -> float:
+        """How much of a cosine's cycle is over before a step after the warm-up."""
+        cycle = min(bisect_right(self._bounds, step), len(self._bounds) - 1)
+        start, end = self._bounds[cycle - 1 : cycle + 1]
+        return (step - start) / max(1, end - start)
 
     def _one_cycle(self, settings: OneCycle, step: int) -> float:
         """Two half cosines (L. N. Smith, N. Topin, "Super-Convergence", 2018), as in torch."""

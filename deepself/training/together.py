@@ -3,9 +3,12 @@
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from deepself.malloc import keep_freed_memory
 from deepself.store.files import Claim, read_json
@@ -17,8 +20,8 @@ from deepself.training.course import HISTORY
 from deepself.training.devices import claim_device
 from deepself.training.fit import Prepared, fitted, prepare
 from deepself.training.job import Job
-from deepself.training.outcome import Outcome
-from deepself.training.predicting import to_numpy
+from deepself.training.network import named, probabilities
+from deepself.training.outcome import Outcome, Snapshot
 from deepself.training.processes import in_processes
 from deepself.training.record import record_of, write_run
 from deepself.training.run import train
@@ -144,33 +147,47 @@ def why_not(jobs: Sequence[Job], runs: Sequence[Prepared]) -> str | None:
 def _outcomes(
     jobs: Sequence[Job], runs: Sequence[Prepared], loop: SideBySide, said: str
 ) -> list[Outcome]:
-    parts = [run.fold.partitions for run in runs]
+    """Train the runs, and predict; seconds and joules of each are its share of what all took."""
     print(said, flush=True)
     loop.run()
-    seconds = loop.seconds / len(jobs)
-    outcomes = []
-    for number, side in enumerate(loop.sides):
-        start, course = time.perf_counter(), side.course
-        probabilities = {
-            # Softmax, once, in float64.
-            name: to_numpy(
-                loop.logits(number, parts[number][name], course.best.weights).double().softmax(1)
-            )
-            for name in ("dev", "test")
-        }
-        outcomes.append(
-            Outcome(
-                probabilities=probabilities,
-                best={"epoch": course.best.epoch},
-                columns=HISTORY,
-                history=course.history,
-                parameters=sum(p.numel() for p in runs[number].network.parameters()),
-                weights={f"network.{k}": to_numpy(v) for k, v in course.best.weights.items()},
-                seconds={"train": seconds, "predict": time.perf_counter() - start},
-                stopped=course.stopped,
-                notes=[*side.notes, said],
-                warnings=loop.warnings(number),
-                part=jobs[0].training.batch_size,
-            )
+    seconds, joules = loop.seconds / len(jobs), loop.energy
+    energy = None if joules is None else joules / len(jobs)
+    found = [_outcome(run, loop, number) for number, run in enumerate(runs)]
+    return [
+        replace(
+            outcome,
+            seconds={"train": seconds, **outcome.seconds},
+            energy=energy,
+            notes=[*outcome.notes, said],
+            part=job.training.batch_size,
         )
-    return outcomes
+        for job, outcome in zip(jobs, found, strict=True)
+    ]
+
+
+def _outcome(run: Prepared, loop: SideBySide, number: int) -> Outcome:
+    """What came of one of the runs, but for what all took together."""
+    side = loop.sides[number]
+    course = side.course
+    held = {name: run.fold.partitions[name] for name in ("dev", "test")}
+
+    def predict(weights: dict[str, Tensor]) -> dict[str, np.ndarray]:
+        return probabilities(lambda one: loop.logits(number, one, weights), held)
+
+    start = time.perf_counter()
+    return Outcome(
+        probabilities=predict(course.best.weights),
+        snapshots=[
+            Snapshot(epoch, predict(weights), named(weights))
+            for epoch, weights in course.snapshots.items()
+        ],
+        seconds={"predict": time.perf_counter() - start},
+        best={"epoch": course.best.epoch},
+        columns=HISTORY,
+        history=course.history,
+        parameters=sum(p.numel() for p in run.network.parameters()),
+        weights=named(course.best.weights),
+        stopped=course.stopped,
+        notes=side.notes,
+        warnings=loop.warnings(number),
+    )

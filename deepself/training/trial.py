@@ -106,8 +106,13 @@ def prepare_trial(study: Study, layout: Layout, model: str, fold: str, number: i
         reason = str(error)
     else:
         job = replace(job_of(fixed, layout, Run(model, fold, seed)), folder=file.parent)
-        # A checkpoint of a trial that was measured against others is never resumed.
-        job = replace(job, specification={**job.specification, "after": after})
+        # A checkpoint of a trial that was measured against others is never resumed. Nothing asks
+        # for snapshots of a trial.
+        job = replace(
+            job,
+            training=job.training.model_copy(update={"snapshots": False}),
+            specification={**job.specification, "after": after},
+        )
     measured = earlier if search.prune else []
     of = digest(trial_slice(study, model))
     return Trial(model, fold, number, file, values, job, reason, of, after, measured)

@@ -97,7 +97,8 @@ MISTAKES = [
     ),
     (
         "models.both.network.branches.mel.network.type=cnn1d",
-        "models.both.network.branches.mel.feature: cnn1d reads features of kind waveform; log_mel",
+        "models.both.network.branches.mel.feature: "
+        "cnn1d reads features of kind waveform, joined_waveforms; log_mel",
     ),
     ("models.both.feature=log_mel", "models.both: feature and normalise belong to each branch"),
     ("models.both.network.join=sum", "models.both.network.join: input should be 'concatenation'"),

@@ -63,6 +63,32 @@ def test_cosine(final):
     assert factors(ours) == pytest.approx(theirs, abs=1e-12)
 
 
+@pytest.mark.parametrize("final", [0.0, 0.1])
+def test_cosine_of_cycles_is_torch_s_with_restarts(final):
+    ours = schedule(type="cosine", cycles=3, final=final)
+    each = STEPS // 3
+    theirs = torch_factors(
+        lambda o: lr_scheduler.CosineAnnealingWarmRestarts(o, each, eta_min=0.5 * final)
+    )
+    assert factors(ours) == pytest.approx(theirs, abs=1e-12)
+    assert [step for step, factor in enumerate(factors(ours)) if factor == 1] == [0, 14, 28]
+
+
+def test_cycles_that_do_not_divide_the_epochs_are_cosines_of_their_own():
+    """After a warm-up of half an epoch, cycles of 1.5, 2 and 2 epochs."""
+    found = factors(schedule(type="cosine", cycles=3, warmup=0.5))
+    rise = round(0.5 * PER_EPOCH)
+    parts = [found[:rise], found[rise:14], found[14:28], found[28:]]
+    assert parts[0] == [(k + 1) / (rise + 1) for k in range(rise)]
+    for part in parts[1:]:
+        alone = schedule(len(part), 1, type="cosine")
+        assert part == pytest.approx(factors(alone, len(part)), abs=1e-12)
+
+
+def test_cycles_of_a_single_step():
+    assert factors(schedule(1, 4, type="cosine", cycles=4), 4) == [1.0] * 4
+
+
 @pytest.mark.parametrize("settings", [{}, {"rise": 0.5, "start": 0.2, "final": 0.01}])
 def test_one_cycle(settings):
     ours = schedule(type="one_cycle", **settings)

@@ -5,6 +5,7 @@ rule fuse:
     """Combine the predictions of several models on one fold."""
     input:
         predictions=predictions_of_members,
+        folds=graph.layout.folds,
     output:
         predictions=FUSION / "predictions.csv",
         choice=FUSION / "fusion.json",
@@ -28,9 +29,7 @@ rule score:
         folds=graph.layout.folds,
         dataset=graph.layout.dataset,
     output:
-        scores=graph.layout.scores,
-        summary=graph.layout.summary,
-        confusion=graph.layout.confusion,
+        [table_of_scores(path) for path in graph.layout.score_tables],
     log:
         graph.layout.folder / "logs/score.log",
     localrule: True

@@ -54,11 +54,9 @@ def inputs_of_feature(wildcards):
 
 
 def predictions_of_members(wildcards):
-    """Predictions of a fusion's members, for one fold and seed."""
-    return [
-        graph.layout.run(member, wildcards.fold, wildcards.seed) / "predictions.csv"
-        for member in graph.members(wildcards.fusion)
-    ]
+    """Predictions of a fusion's members, for one fold and seed, or for all that it pools."""
+    checkpoints.split.get()
+    return graph.predictions_of_members(wildcards.fusion, wildcards.fold, wildcards.seed)
 
 
 def predictions(wildcards):
@@ -71,6 +69,12 @@ def records(wildcards):
     """Records and histories of all runs."""
     checkpoints.split.get()
     return [folder / name for folder in graph.runs() for name in ("run.json", "history.csv")]
+
+
+def first_weights(wildcards):
+    """Weights of each model's first run."""
+    checkpoints.split.get()
+    return graph.first_weights()
 
 
 def choices(wildcards):

@@ -1,16 +1,52 @@
 """Bootstrap intervals against cases whose distribution is known."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from deepself.evaluation.statistics import (
+from deepself.evaluation.resampling import (
     FEWEST,
-    FoldDecisions,
-    bootstrap_means,
+    RESAMPLES,
+    Resamples,
     percentile_interval,
     within_folds,
 )
+from deepself.evaluation.scoring import Scorer
+
+
+@dataclass
+class FoldDecisions:
+    """True classes (items,), predicted ones (systems, seeds, items), and groups, if any."""
+
+    true: np.ndarray
+    predicted: np.ndarray
+    groups: np.ndarray | None = None
+
+
+def bootstrap_means(folds, classes, resamples=RESAMPLES, seed=0):
+    """Mean UAR of each system in each resample: shape (resamples, systems)."""
+    units = [
+        [(number, item) for item in range(len(fold.true))]
+        if fold.groups is None
+        else fold.groups.tolist()
+        for number, fold in enumerate(folds)
+    ]
+    draws = Resamples(units, resamples, seed)
+    means = []
+    for number, fold in enumerate(folds):
+        scorers = [[Scorer(fold.true, np.eye(classes)[p]) for p in s] for s in fold.predicted]
+        means.append(
+            np.concatenate(
+                [
+                    np.mean([[one.scores(w, ranked=False)[:, 0] for one in s] for s in scorers], 1)
+                    for w in draws.weights(number, units[number])
+                ],
+                axis=1,
+            ).T
+        )
+    return draws.mean(np.stack(means, axis=1))
 
 
 def bootstrap_interval(folds, classes, **settings):
