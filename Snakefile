@@ -30,7 +30,11 @@ wildcard_constraints:
     seed="[0-9]+",
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/marks.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/search.smk"
@@ -49,3 +53,7 @@ rule all:
 
 onsuccess:
     print(graph.answer())
+
+
+onerror:
+    print(graph.what_is_left())

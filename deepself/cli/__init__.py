@@ -26,8 +26,11 @@ VERBS = {
     "watch": "show how far the runs of a study are",
     "fuse": "combine the predictions of several models",
     "score": "score every run and fusion",
+    "map": "place the items in the plane, by what the best network makes of them",
     "track": "log the study to MLflow",
     "report": "write the study's report",
+    "compare": "compare the models and fusions of several studies of one data set",
+    "partial": "score and report what there is of a study of which some runs failed",
     "schema": "print the JSON schema of the study file",
 }
 

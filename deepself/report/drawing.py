@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepself.report.figures import Figure, figure, packed
+from deepself.report.figures import Figure, figure, packed, plain
 
 POINTS = 500
 CHANNELS = 4
@@ -27,6 +27,9 @@ FRAME = 160
 
 STRIP = FRAMES * (FRAME + GAP)
 """Longest side of frames side by side."""
+
+BETWEEN = 0.08
+"""Share of a figure's height that stays free above and below it, among figures in one."""
 
 PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
@@ -122,6 +125,47 @@ def spectral(
     return figure([trace], 220, "Spectral image.", xaxis=xaxis, yaxis=yaxis)
 
 
+def stacked(figures: Sequence[Figure], names: Sequence[str]) -> Figure:
+    """Several figures as one, one above the other, each with its own axes and its name on top."""
+    height = sum(one["layout"]["height"] for one in figures)
+    traces, layout, top = [], dict[str, Any](), 1.0
+    titles = []
+    for i, (one, name) in enumerate(zip(figures, names, strict=True)):
+        number = "" if i == 0 else str(i + 1)
+        share = one["layout"]["height"] / height
+        low, high = top - share * (1 - BETWEEN), top - share * BETWEEN
+        for trace in one["data"]:
+            placed = {**trace, "xaxis": f"x{number}", "yaxis": f"y{number}"}
+            if "colorbar" in trace:
+                placed["colorbar"] = {
+                    **trace["colorbar"],
+                    "len": round(high - low, 4),
+                    "y": round((low + high) / 2, 4),
+                }
+            traces.append(placed)
+        across, up = dict(one["layout"].get("xaxis", {})), dict(one["layout"].get("yaxis", {}))
+        if i < len(figures) - 1:  # time is the same in all, and is written below the last
+            across |= {"title": {"text": ""}, "showticklabels": False}
+        layout[f"xaxis{number}"] = {**across, "anchor": f"y{number}"}
+        domain = [round(low, 4), round(high, 4)]
+        layout[f"yaxis{number}"] = {**up, "domain": domain, "anchor": f"x{number}"}
+        titles.append(
+            {
+                "text": plain(name),
+                "xref": "paper",
+                "yref": "paper",
+                "x": 0,
+                "y": domain[1],
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+            }
+        )
+        top -= share
+    label = f"{len(figures)} parts: {', '.join(names)}."
+    return figure(traces, height, label, annotations=titles, showlegend=False, **layout)
+
+
 def row_title(kind: str, frequencies: np.ndarray | None) -> str:
     """What the rows of a spectral image are."""
     if frequencies is not None:
@@ -172,10 +216,21 @@ def strip(film: np.ndarray) -> np.ndarray:
     ndarray
         Values in [0, 1], shape (1 or 3, height, total width); white between frames.
     """
-    shown = [_small(film[:, i], FRAME) for i in film_frames(film.shape[1])]
-    gap = np.ones((*shown[0].shape[:2], GAP), dtype=shown[0].dtype)
-    parts: Sequence[np.ndarray] = [part for frame in shown for part in (gap, frame)][1:]
-    return np.concatenate(parts, axis=2)
+    return beside([_small(film[:, i], FRAME) for i in film_frames(film.shape[1])], axis=2)
+
+
+def beside(pictures: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """Pictures of one size as one, white between them: along axis 1 or 2, below or beside."""
+    shape = list(pictures[0].shape)
+    shape[axis] = GAP
+    gap = np.ones(shape, dtype=pictures[0].dtype)
+    parts = [part for picture in pictures for part in (gap, picture)][1:]
+    return np.concatenate(parts, axis=axis)
+
+
+def coloured(picture: np.ndarray) -> np.ndarray:
+    """A picture, or film, in three colours: of other than three channels the first, as grey."""
+    return picture if len(picture) == 3 else np.repeat(picture[:1], 3, axis=0)
 
 
 def png(picture: np.ndarray, longest: int = PIXELS) -> str:

@@ -8,8 +8,10 @@ import numpy as np
 from deepself.errors import UserError
 from deepself.report import drawing
 from deepself.report.figures import Figure
-from deepself.report.specification import kind_of, setting, specification_text
+from deepself.report.specification import Part, kind_of, parts_of, setting, specification_text
 from deepself.store.features import FeatureFile
+from deepself.study.augmentation import SPECTRUM, WAVE, sort_of
+from deepself.study.features import FILMS, PICTURES
 
 CLASSES = 3
 """Examples a feature: one of each of the first classes."""
@@ -19,9 +21,13 @@ BUDGET = 800_000
 
 LARGEST = 160 * 240
 
-PICTURES = ("picture", "rendered")
-
-NAMES = {"picture": "Picture", "rendered": "Rendered picture", "film": "Frames of the film"}
+NAMES = {
+    "picture": "Picture",
+    "rendered": "Rendered picture",
+    "joined_pictures": "Joined pictures",
+    "film": "Frames of the film",
+    "joined_films": "Frames of the joined films",
+}
 """Of pictures, for those who cannot see them."""
 
 
@@ -105,7 +111,7 @@ def examples_in(
         [_example(file, kind, item, label, largest) for item, label in items if item in known],
         axis_names(file),
         specification_text(file.specification),
-        kind == "film",
+        kind in FILMS,
     )
 
 
@@ -124,7 +130,7 @@ def axis_names(file: FeatureFile) -> tuple[str, ...]:
     kind, dimensions = kind_of(file), len(file.shape)
     if kind in PICTURES:
         return ("channels", "height", "width")
-    if kind == "film":
+    if kind in FILMS:
         return ("channels", "frames", "height", "width")
     if dimensions == 3:
         title = drawing.row_title(kind, file.frequencies)
@@ -148,7 +154,14 @@ def cropped(item: np.ndarray, axis: int | None, length: int | None) -> np.ndarra
 
 def _note(file: FeatureFile, kind: str) -> str:
     channels = file.shape[0]
-    if kind in PICTURES or kind == "film" or len(file.shape) < 2 or channels == 1:
+    parts = parts_of(file)
+    if parts:
+        counted = axis_names(file)[joined_axis(file)]
+        said = ", ".join(f"{part.size} of {part.label}" for part in parts)
+        drawn = len(parts) if joined_axis(file) == 0 else 1
+        first = sort_of(kind) in (WAVE, SPECTRUM) and channels > drawn
+        return f"Joined {counted}: {said}{'; the first channel of each is shown' * first}."
+    if kind in PICTURES or kind in FILMS or len(file.shape) < 2 or channels == 1:
         return ""
     if len(file.shape) == 2:
         shown = drawing.CHANNELS
@@ -173,17 +186,41 @@ def _example(file: FeatureFile, kind: str, item: str, label: str, largest: int) 
     if axis is not None and length is not None and length < file.shape[axis]:
         unit = axis_names(file)[axis]
         notes.append(f"true length: {length} of {file.shape[axis]} {unit}")
+    parts = _parts(file, array)
     if kind in PICTURES:
         alt = f"{NAMES[kind]} of {item}"
+        if parts and joined_axis(file) == 0:
+            array = drawing.beside([drawing.coloured(one) for _, one in parts], axis=2)
         return Example(item, label, "; ".join(notes), picture=drawing.png(array), alt=alt)
-    if kind == "film":
+    if kind in FILMS:
         frames = array.shape[1]
         notes.append(_frames(frames, file.frame_rate))
-        picture = drawing.png(drawing.strip(array), drawing.STRIP)
+        strips = [drawing.strip(drawing.coloured(one)) for _, one in parts]
+        strip = drawing.beside(strips, axis=1) if parts else drawing.strip(array)
+        picture = drawing.png(strip, drawing.STRIP)
         alt = f"{NAMES[kind]} {item}"
         share = min(1.0, frames / drawing.FRAMES)
         return Example(item, label, "; ".join(notes), picture=picture, alt=alt, share=share)
-    return Example(item, label, "; ".join(notes), _figure(file, kind, array, largest))
+    if parts and kind != "joined_vectors":
+        share_of_each = largest // len(parts)
+        figures = [_figure(file, p.kind, values[:1], share_of_each) for p, values in parts]
+        drawn = drawing.stacked(figures, [p.label for p, _ in parts])
+    else:
+        drawn = _figure(file, kind, array, largest)
+    return Example(item, label, "; ".join(notes), drawn)
+
+
+def joined_axis(file: FeatureFile) -> int:
+    """The axis of an item along which features are joined."""
+    return {"bins": 1, "height": 1, "width": 2}.get(setting(file, "along"), 0)
+
+
+def _parts(file: FeatureFile, array: np.ndarray) -> list[tuple[Part, np.ndarray]]:
+    """What each feature gave to an item of a joined one; nothing for others."""
+    parts = parts_of(file)
+    ends = np.cumsum([part.size for part in parts])[:-1]
+    cut = np.split(array, ends, axis=joined_axis(file)) if parts else []
+    return list(zip(parts, cut, strict=True))
 
 
 def _figure(file: FeatureFile, kind: str, array: np.ndarray, largest: int) -> Figure:

@@ -55,7 +55,7 @@ def forest(ranked: Sequence[Ranked], chance: float) -> Figure:
         own = [r for r in ranked if r.kind == kind]
         if own:
             traces.append(_means(own, kind, colour, symbol))
-    low = min([chance, *(uar for _, uar in runs), *(r.low for r in ranked)])
+    low = min([chance, *(uar for _, uar in runs), *(r.test.low for r in ranked)])
     line = {"color": "$muted", "width": 1, "dash": "dot"}
     return figure(
         traces,
@@ -108,18 +108,18 @@ def _means(own: list[Ranked], kind: str, colour: str, symbol: str) -> dict[str, 
         "mode": "markers",
         "name": f"{kind}: mean, 95 % interval",
         "y": [r.name for r in own],
-        "x": [r.uar for r in own],
+        "x": [r.test.mean for r in own],
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [r.high - r.uar for r in own],
-            "arrayminus": [r.uar - r.low for r in own],
+            "array": [r.test.high - r.test.mean for r in own],
+            "arrayminus": [r.test.mean - r.test.low for r in own],
             "color": colour,
             "thickness": 2,
             "width": 5,
         },
         "marker": {"color": colour, "size": 10, "symbol": symbol},
-        "customdata": [[r.low, r.high] for r in own],
+        "customdata": [[r.test.low, r.test.high] for r in own],
         "hovertemplate": (
             "%{y}: %{x:.3f}<br>95 % interval %{customdata[0]:.3f} to %{customdata[1]:.3f}"
             "<extra></extra>"

@@ -14,10 +14,11 @@ from deepself.report.examples import (
     cropped,
     examples_in,
     figures_of,
+    joined_axis,
     time_axis,
 )
 from deepself.report.page import counted, size, write_page
-from deepself.report.specification import kind_of, specification_text
+from deepself.report.specification import kind_of, parts_of, specification_text
 from deepself.store.features import FeatureFile
 from deepself.study.explain import nearest
 
@@ -155,6 +156,9 @@ def _facts(file: FeatureFile, path: Path) -> dict[str, str]:
         "rows": _rows(file),
         "shape": f"{' × '.join(map(str, file.shape))} ({' × '.join(names)})",
     }
+    if parts_of(file):
+        said = ", ".join(f"{part.size} of {part.label}" for part in parts_of(file))
+        facts["joined"] = f"{names[joined_axis(file)]}: {said}"
     if axis is not None and file.frame_rate:
         # Frames of a spectrum overlap, and reach over its ends.
         about = "" if names[axis] == "samples" or len(file.shape) == 4 else "about "

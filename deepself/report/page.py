@@ -1,5 +1,6 @@
 """HTML pages: one file each, with its style, script and plotly inside."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from deepself.store.files import write_text
 
 PAGE = Path(__file__).parent
+
+SCRIPTS = ("report.js", "switch.js", "variants.js")
+"""In their order: the others use what the first has defined."""
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:
@@ -37,11 +41,12 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
         "size": size,
         "several": several,
         "counted": counted,
+        "probability": probability,
     }
     page = environment.get_template(template).render(
         **content,
         style=(PAGE / "report.css").read_text(encoding="utf-8"),
-        script=(PAGE / "report.js").read_text(encoding="utf-8"),
+        script="".join((PAGE / name).read_text(encoding="utf-8") for name in SCRIPTS),
         plotly=get_plotlyjs(),
     )
     write_text(path, page)
@@ -49,8 +54,17 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
 
 
 def score(value: float) -> str:
-    """Three digits, a true minus sign, and no minus before 0."""
+    """Three digits, a true minus sign, and no minus before 0; a dash where there is no value."""
+    if math.isnan(value):
+        return "–"
     return f"{value:z.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def probability(p: float) -> str:
+    """A probability as papers write it; a dash where there is none."""
+    if math.isnan(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def seconds(value: float | None) -> str:

@@ -19,15 +19,14 @@ from deepself.dataset.inventory import take_inventory
 from deepself.dataset.manifest import Item, classes_of, data_root, read_manifest, recordings_digest
 from deepself.errors import UserError
 from deepself.features.compute import Computation
-from deepself.features.derive import Derivation
-from deepself.features.extract import extract
+from deepself.features.extract import Maker, derivation, extract
 from deepself.report.examples import FeatureExamples, examples, figures_of
 from deepself.report.page import write_page
 from deepself.store.features import FeatureFile
 from deepself.store.files import read_table, write_json
 from deepself.store.published import published, weights_file
 from deepself.study import Layout, Study
-from deepself.study.features import Computed, Embedding
+from deepself.study.features import Computed, Embedding, sources_of
 from deepself.study.identity import feature_file
 
 PATIENCE = 20.0
@@ -234,9 +233,10 @@ def _made(study: Study, few: Layout, layout: Layout) -> Iterator[tuple[str, Esti
     def make(name: str) -> Estimate:
         if name not in done:
             spec = study.features[name]
-            source = None if isinstance(spec, Computed) else make(spec.of)
-            if source is not None and not source.shape:
-                done[name] = Estimate(name, spec.kind, missing=f"needs features.{spec.of}")  # type: ignore[union-attr]
+            lacking = [source for source in sources_of(spec) if not make(source).shape]
+            if lacking:
+                needed = " and ".join(f"features.{source}" for source in lacking)
+                done[name] = Estimate(name, spec.kind, missing=f"needs {needed}")
             else:
                 done[name] = _make(study, few, layout, name)
         return done[name]
@@ -277,17 +277,18 @@ def _make(study: Study, few: Layout, layout: Layout, name: str) -> Estimate:
 def _timed(study: Study, few: Layout, name: str, ids: list[str]) -> float:
     """Seconds to make the items once more: now without what is loaded or worked out only once."""
     spec = study.features[name]
-    maker: Computation | Derivation
+    maker: Maker
     if isinstance(spec, Computed):
         modality = study.dataset.modalities[spec.modality]
         rows = [row for row in read_table(few.inventory) if row["modality"] == spec.modality]
         maker = Computation(name, spec, modality, rows)
     else:
-        maker = Derivation(name, spec, feature_file(study, few, spec.of), few.results)
-    start = time.perf_counter()
-    for recording in ids:
-        maker.make(recording)
-    return time.perf_counter() - start
+        maker = derivation(study, few, name)
+    with maker:
+        start = time.perf_counter()
+        for recording in ids:
+            maker.make(recording)
+        return time.perf_counter() - start
 
 
 def _lacking(spec: Embedding, layout: Layout) -> str:

@@ -1,46 +1,48 @@
 """Gathering a study's results and rendering them as one HTML file."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from deepself.errors import UserError
+from deepself.evaluation.chance import DRAWS
+from deepself.evaluation.comparisons import comparisons
+from deepself.evaluation.partial import Incomplete, log_of
+from deepself.evaluation.protocol import protocol
 from deepself.evaluation.provenance import git_commit, study_yaml
-from deepself.evaluation.results import Result, require_complete
-from deepself.evaluation.scores import held_out
-from deepself.evaluation.statistics import FEWEST, RESAMPLES, within_folds
+from deepself.evaluation.resampling import FEWEST, RESAMPLES, within_folds
+from deepself.evaluation.results import require_complete
 from deepself.report import figures, tables
+from deepself.report.calibration import calibrated
+from deepself.report.comparing import compared
+from deepself.report.confusion import NARROW_CLASSES, SHOWN, matrices
+from deepself.report.data import described
 from deepself.report.examples import CLASSES, FeatureExamples, examples, figures_of
 from deepself.report.figures import Figure
+from deepself.report.gains import gains
+from deepself.report.learning import learning
+from deepself.report.map import items_map
+from deepself.report.mistakes import mistakes
 from deepself.report.page import write_page
-from deepself.report.ranking import Ranked, chosen_members, indistinct, ranking
+from deepself.report.ranking import Ranked, chosen_members, indistinct, ranking, summary
 from deepself.report.searches import FEWEST as FEWEST_TRIALS
 from deepself.report.searches import searches
 from deepself.store.files import read_table
 from deepself.study import Layout, Study
 from deepself.study.identity import read_dataset
 
-TABLE_CLASSES = 20
-"""Confusion matrices of up to so many classes are tables; larger ones are heat maps."""
-
-NARROW_CLASSES = 6
-"""Confusion matrices of up to so many classes stand side by side; wider ones get a row each."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Confusion matrix of one system on test, summed over folds and seeds."""
-
-    name: str
-    kind: str
-    counts: list[list[int]]
-    rates: list[list[float]]
+OTHERS = (
+    ("accuracy", "accuracy"),
+    ("f1_macro", "macro F1"),
+    ("auc_macro", "AUC"),
+    ("log_loss", "log loss"),
+    ("ece", "calibration error"),
+)
+"""Scores beside UAR that the ranking shows, with their titles."""
 
 
-def render(study: Study, layout: Layout, *, command: str) -> Path:
+def render(
+    study: Study, layout: Layout, *, command: str, incomplete: Sequence[Incomplete] = ()
+) -> Path:
     """Write a study's report; return its path.
 
     Parameters
@@ -49,142 +51,78 @@ def render(study: Study, layout: Layout, *, command: str) -> Path:
         A study that is scored.
     command
         The command that repeats it, as shown to the reader.
+    incomplete
+        What is left out since runs of it failed.
 
     Raises
     ------
     UserError
         If a run, a fusion or a table of scores is missing, or is older than the study.
     """
-    return write_page(layout.report, "report.html", **gather(study, layout), command=command)
+    content = gather(study, layout)
+    failed = [(one, [log_of(result, layout) for result in one.missing]) for one in incomplete]
+    return write_page(layout.report, "report.html", **content, command=command, failed=failed)
 
 
 def gather(study: Study, layout: Layout) -> dict[str, Any]:
     """All that the template shows."""
     found = require_complete(study, layout)
     runs = [(result, result.record) for result in found if result.kind == "model"]
-    try:
-        ranked = ranking(study, layout)
-    except (KeyError, ZeroDivisionError):
-        raise UserError(
-            f"{layout.summary}: not of this study as it is now; run score again"
-        ) from None
-    classes = read_dataset(layout)["classes"]
-    chance = 1 / len(classes)
-    counts = tables.counts(layout)
-    drawn: dict[str, Figure] = {"forest": figures.forest(ranked, chance)}
-    matrices = _matrices(layout, ranked, classes)
-    if len(classes) > TABLE_CLASSES:
-        for matrix in matrices:
-            drawn[f"confusion-{matrix.name}"] = figures.rates(classes, np.array(matrix.counts))
-    learning = _learning(study, runs, drawn)
-    searched = searches(study, layout, drawn)
-    shown = _examples(layout, runs, classes)
-    drawn |= figures_of(shown)
-    return {
+    ranked = ranking(study, layout)
+    dataset = read_dataset(layout)
+    classes = dataset["classes"]
+    drawn: dict[str, Figure] = {"forest": figures.forest(ranked, 1 / len(classes))}
+    content = {
         "study": study,
-        "ranked": ranked,
-        "indistinct": indistinct(ranked),
-        "windowed": any(r.windows is not None for r in ranked),
-        "above_chance": [r for r in ranked if r.low > chance],
-        "chance": chance,
+        "folds": dataset["folds"],
         "classes": classes,
-        "wide": len(classes) > NARROW_CLASSES,
-        "folds": read_dataset(layout)["folds"],
-        **_resampling(layout),
-        "unit": "groups" if counts.groups else "items",
+        **_standing(study, layout, ranked, classes),
+        **compared(ranked, comparisons(layout), drawn),
+        "gains": gains(study, ranked, comparisons(layout), drawn),
         "chosen": chosen_members(study, layout),
-        "learning": learning,
-        "searches": searched,
+        **calibrated(layout, ranked, classes, drawn),
+        "learning": learning(study, ranked, runs, drawn),
+        "searches": searches(study, layout, drawn),
         "fewest_trials": FEWEST_TRIALS,
-        "matrices": matrices,
-        "examples": shown,
-        "counts": counts,
-        "recordings": tables.recordings(layout),
-        "equal": tables.equal_files(layout),
-        "skipped": tables.skipped(layout),
+        "matrices": matrices(layout, ranked, classes, drawn),
+        "wide": len(classes) > NARROW_CLASSES,
+        "items_map": items_map(layout, drawn),
+        "mistakes": mistakes(study, layout, found, [r.name for r in ranked], drawn),
+        "examples": _examples(layout, runs, classes),
+        **described(layout, drawn),
         "costs": tables.costs(runs),
         "versions": tables.versions(runs),
         "machines": tables.machines(runs),
         "features": tables.features(runs),
         "commit": git_commit(),
         "study_yaml": study_yaml(study),
-        "figures": drawn,
     }
+    return {**content, "figures": drawn | figures_of(content["examples"])}
 
 
-def _resampling(layout: Layout) -> dict[str, Any]:
-    """How the test intervals were made."""
-    units = [
-        len(set(part.units))
-        for (_, partition), part in held_out(layout).items()
-        if partition == "test"
-    ]
-    return {"resamples": RESAMPLES, "within_folds": within_folds(units), "fewest": FEWEST}
-
-
-def _learning(study: Study, runs: tables.Records, drawn: dict[str, Figure]) -> list[dict[str, Any]]:
-    """Figures of how each model learnt, added to `drawn`; returns which model has which."""
-    learning = []
-    for name, model in study.models.items():
-        own = [
-            (_run_name(study, result), result, record)
-            for result, record in runs
-            if result.name == name
-        ]
-        histories = {run: result.history for run, result, _ in own}
-        keys = []
-        if model.network is not None:
-            epochs = {run: record["best"].get("epoch") for run, _, record in own}
-            for quantity in ("loss", "uar"):
-                keys.append(f"curve-{name}-{quantity}")
-                drawn[keys[-1]] = figures.curves(histories, epochs, quantity)
-        else:
-            keys.append(f"curve-{name}-choices")
-            chosen = {run: record["best"] for run, _, record in own}
-            drawn[keys[-1]] = figures.choices(histories, chosen)
-        best = [record["best"] for _, _, record in own]
-        said = _said([(run, record) for run, _, record in own])
-        learning.append({"name": name, "figures": keys, "best": best, **said})
-    return learning
-
-
-def _said(records: Sequence[tuple[str, dict[str, Any]]]) -> dict[str, list[tuple[str, str]]]:
-    """What trainings noted and warned of, each once, with the runs that it is said of."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for sort in ("notes", "warnings"):
-        runs: dict[str, list[str]] = {}
-        for run, record in records:
-            for text in record.get(sort, ()):
-                runs.setdefault(text, []).append(run)
-        everywhere = len(records)
-        found[sort] = [
-            (text, "" if len(own) == everywhere else ", ".join(own)) for text, own in runs.items()
-        ]
-    ends: dict[str, list[str]] = {}
-    for run, record in records:
-        if record.get("stopped", "epochs") not in ("", "epochs"):
-            ends.setdefault(record["stopped"], []).append(run)
-    found["notes"] += [(f"stopped by {why}", ", ".join(own)) for why, own in ends.items()]
-    return found
-
-
-def _run_name(study: Study, result: Result) -> str:
-    seed = f", seed {result.seed}" if len(study.seeds) > 1 else ""
-    return f"fold {result.fold}{seed}"
-
-
-def _matrices(layout: Layout, ranked: Sequence[Ranked], classes: list[str]) -> list[Matrix]:
-    place = {label: i for i, label in enumerate(classes)}
-    counts = {r.name: np.zeros((len(classes), len(classes)), int) for r in ranked}
-    for row in read_table(layout.confusion):
-        if row["partition"] == "test" and row["name"] in counts:
-            counts[row["name"]][place[row["label"]], place[row["predicted"]]] += int(row["count"])
-    matrices = []
-    for r in ranked:
-        own = counts[r.name]
-        share = own / np.maximum(own.sum(axis=1, keepdims=True), 1)
-        matrices.append(Matrix(r.name, r.kind, own.tolist(), share.round(4).tolist()))
-    return matrices
+def _standing(
+    study: Study, layout: Layout, ranked: list[Ranked], classes: list[str]
+) -> dict[str, Any]:
+    """What the first screen says."""
+    measured = protocol(layout)
+    units = [len(set(measured.truth[fold, "test"].units)) for fold in measured.folds]
+    chance = 1 / len(classes)
+    return {
+        "ranked": ranked,
+        "indistinct": indistinct(ranked),
+        "by_dev": max(ranked, key=lambda r: r.dev),
+        "above_chance": [r for r in ranked if r.test.low > chance],
+        "chance": chance,
+        "chances": {n: own for (n, kind), own in summary(layout).items() if kind == "chance"},
+        "guesses": DRAWS,
+        "others": OTHERS,
+        "windowed": any(("test", "window", "uar") in r.scores for r in ranked),
+        "unit": "groups" if measured.grouped else "items",
+        "resamples": RESAMPLES,
+        "within_folds": within_folds(units),
+        "fewest": FEWEST,
+        "shown": SHOWN,
+    }
 
 
 def _examples(layout: Layout, runs: tables.Records, classes: list[str]) -> list[FeatureExamples]:

@@ -57,6 +57,9 @@ function draw(element) {
     ...layout,
     xaxis: axis(layout.xaxis),
     yaxis: axis(layout.yaxis),
+    // Figures of several plots, one above the other, have more axes.
+    ...Object.fromEntries(Object.entries(layout).filter(([key]) => /^[xy]axis\d/.test(key))
+      .map(([key, own]) => [key, axis(own)])),
   };
   drawn.add(element);
   return Plotly.react(element, coloured(data, style), coloured(base, style), {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from deepself.store.features import FeatureFile
@@ -20,6 +21,33 @@ def kind_of(file: FeatureFile) -> str:
 def setting(file: FeatureFile, name: str) -> Any:
     """One of the feature's own settings, or None."""
     return file.specification["slice"]["feature"].get(name) if kind_of(file) else None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a feature gave to one that is joined of several: its kind, and how much of the axis.
+
+    Names within a study are in no file; the kind of the modality tells equal kinds apart.
+    """
+
+    kind: str
+    modality: str
+    size: int
+
+    @property
+    def label(self) -> str:
+        """The part, for the reader."""
+        return f"{self.kind} of {self.modality}" if self.modality else self.kind
+
+
+def parts_of(file: FeatureFile) -> list[Part]:
+    """What a joined feature is made of, in order; nothing for others."""
+    sizes = file.specification.get("parts", [])
+    slices = file.specification["slice"]["of"] if sizes else []
+    return [
+        Part(one["feature"]["kind"], one.get("modality", {}).get("kind", ""), size)
+        for one, size in zip(slices, sizes, strict=True)
+    ]
 
 
 def specification_text(specification: Mapping[str, Any]) -> str:
@@ -46,6 +74,8 @@ def _made(slice_: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {"feature": feature}
     if isinstance(slice_.get("of"), Mapping):
         made["of"] = _made(slice_["of"])
+    elif isinstance(slice_.get("of"), list):
+        made |= {f"of ({i})": _made(one) for i, one in enumerate(slice_["of"], start=1)}
     if "modality" in slice_:
         made["modality"] = slice_["modality"]
     return made

@@ -14,6 +14,7 @@ from deepself.study.identity import read_dataset
 
 PARTITIONS = ("train", "dev", "test")
 STAGES = ("load", "train", "predict", "total")
+MEMORY = ("memory", "gpu_memory")
 SKIPPED = 200
 """Recordings left out that the report names."""
 
@@ -119,7 +120,12 @@ def equal_files(layout: Layout) -> Equal:
 
 
 def costs(runs: Records) -> list[dict[str, Any]]:
-    """One line a model: parameters, mean seconds a run by stage, seconds of all runs, devices."""
+    """One line a model: what its runs cost.
+
+    Of parameters, seconds of all runs, and devices; of a run the mean of its seconds by stage, of
+    the joules that its GPU took, and of items a second. Memory is the most that any run took. What
+    no run recorded is None.
+    """
     lines = []
     for name in dict.fromkeys(result.name for result, _ in runs):
         own = [record for result, record in runs if result.name == name]
@@ -132,6 +138,12 @@ def costs(runs: Records) -> list[dict[str, Any]]:
                 "runs": len(own),
                 "seconds": seconds,
                 "all": sum(record["seconds"]["total"] for record in own),
+                "speed": {
+                    stage: _mean(r.get("items_per_second", {}).get(stage) for r in own)
+                    for stage in ("train", "predict")
+                },
+                "energy": _mean(record.get("energy") for record in own),
+                **{name: _most(record.get(name) for record in own) for name in MEMORY},
                 "device": _several(record["device"] for record in own),
                 "threads": _several(str(record["threads"]) for record in own),
             }
@@ -180,6 +192,11 @@ def _mean(values: Iterable[float | None]) -> float | None:
     """Mean of what is known: a stage that a kind of model has not is None."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
+
+
+def _most(values: Iterable[int | None]) -> int | None:
+    """The highest of what is known."""
+    return max((value for value in values if value is not None), default=None)
 
 
 def _durations(seconds: list[float]) -> str:

@@ -2,32 +2,24 @@
 
 import getpass
 import os
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from deepself.evaluation.provenance import git_commit, without_password
 from deepself.store.files import write_json
 from deepself.study import Layout, Study
 from deepself.tracking.entries import Entry, entries
+from deepself.tracking.record import DIGEST, KEY, PARENT, begin, fill
 from deepself.tracking.server import connect, experiment, explained
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import LoggedModel, Run
 
-KEY, DIGEST = "deepself.key", "deepself.digest"
 STUDY, ORIGIN = "deepself.study", "deepself.origin"
-PARENT = "mlflow.parentRunId"
-
-_METRICS, _PARAMETERS = 1000, 100
-"""What MLflow takes at once."""
-
-_LONGEST = 6000
-"""Characters that MLflow takes of a parameter's value."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +40,9 @@ def track(study: Study, layout: Layout) -> Outcome:
     """Bring MLflow's runs of a study in line with its results; write tracking.json.
 
     A run whose content is there already is left as it is, a changed one is replaced, and one
-    that the study no longer has is deleted. An interrupted call is mended by the next: a run
-    gets its digest last. Runs that another user, machine or clone logged of a study of the same
-    name are theirs, and stay.
+    that the study no longer has is deleted, each with its logged model. An interrupted call is
+    mended by the next: a run gets its digest last. Runs that another user, machine or clone
+    logged of a study of the same name are theirs, and stay.
 
     Raises
     ------
@@ -60,13 +52,10 @@ def track(study: Study, layout: Layout) -> Outcome:
     wanted = entries(study, layout)
     uri, name = study.tracking.uri, study.tracking.experiment or study.name
     shown = without_password(uri, uri)
-    counts: Counter = Counter()
     with explained(uri):
-        client = connect(uri)
-        where = experiment(client, uri, name)
-        owner = {STUDY: study.name, ORIGIN: origin(layout)}
-        there = _existing(client, where, owner)
-        ids = _align(client, where, owner, wanted, there, counts)
+        client = connect(uri, layout.results)
+        where = experiment(client, uri, name, layout.results)
+        ids, counts = _align(client, where, {STUDY: study.name, ORIGIN: origin(layout)}, wanted)
     write_json(
         layout.tracking,
         {"uri": shown, "experiment": name, "experiment_id": where, "runs": ids},
@@ -80,98 +69,90 @@ def origin(layout: Layout) -> str:
     Without the host's name: a cluster's nodes share folders, and a container's name is drawn anew.
     Written as in a URL, since MLflow's search has no way to quote a quotation mark.
     """
+    return quote(f"{_user()}:{layout.results.resolve()}", safe="/:")
+
+
+def _user() -> str:
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have a number and no name
-        user = str(os.getuid())
-    place = f"{user}:{layout.results.resolve()}"
-    return quote(place, safe="/:")
+        return str(os.getuid())
 
 
-def _existing(client: "MlflowClient", where: str, owner: dict[str, str]) -> list["Run"]:
-    """All runs of this study from here, also such as an interrupted call left."""
-    wanted = " AND ".join(f"tags.`{name}` = '{value}'" for name, value in owner.items())
-    found: list[Run] = []
+def _made_by() -> dict[str, str]:
+    """Tags that MLflow's own columns show, and the commit."""
+    tags = {"mlflow.user": _user(), "mlflow.source.name": "deepself track"}
+    tags["mlflow.source.type"] = "LOCAL"
+    if commit := git_commit():
+        tags |= {"deepself.commit": commit, "mlflow.source.git.commit": commit.split()[0]}
+    return tags
+
+
+def _align(
+    client: "MlflowClient", where: str, owner: dict[str, str], wanted: list[Entry]
+) -> tuple[dict[str, str], Counter]:
+    """Make what lacks, replace what changed, delete the rest; return run ids by key."""
+    ours = " AND ".join(f"tags.`{name}` = '{value}'" for name, value in owner.items())
+    there: list[Run] = _all(client.search_runs, [where], ours)
+    models: list[LoggedModel] = _all(client.search_logged_models, [where], ours)
+    counts: Counter = Counter()
+    digests = {entry.key: entry.digest for entry in wanted}
+    kept = _kept(there, models, wanted, digests)
+    stay = {run.info.run_id for run in kept.values()}
+    for model in models:
+        if model.source_run_id not in stay:
+            client.delete_logged_model(model.model_id)
+    for run in there:
+        if run.info.run_id not in stay:
+            client.delete_run(run.info.run_id)
+            if run.data.tags.get(KEY) not in digests:
+                counts["deleted"] += 1
+    known = {run.data.tags.get(KEY) for run in there}
+    common = owner | _made_by()
+    ids: dict[str, str] = {}
+    begun: dict[str, Run] = {}
+    for entry in wanted:
+        key, parent = entry.key, ids[entry.parent] if entry.parent else None
+        if key in kept:
+            ids[key] = kept[key].info.run_id
+            if parent and kept[key].data.tags.get(PARENT) != parent:
+                client.set_tag(ids[key], PARENT, parent)
+            counts["unchanged"] += 1
+        else:
+            begun[key] = begin(client, where, entry, common, parent)
+            ids[key] = begun[key].info.run_id
+            counts["replaced" if key in known else "new"] += 1
+    # MLflow lists models the latest first: those of the study before those of its folds.
+    last_first = wanted[::-1]
+    for entry in sorted(last_first, key=lambda one: -one.key.count("/")):
+        if entry.key in begun:
+            fill(client, begun[entry.key], entry, common, digests[entry.key])
+    return ids, counts
+
+
+def _all(search: Callable[..., Any], where: list[str], wanted: str) -> list:
+    """What a search finds, on all its pages; also what an interrupted call left."""
+    found: list = []
     token = None
     while True:
-        page = client.search_runs([where], wanted, max_results=1000, page_token=token)
+        page = search(where, wanted, page_token=token)
         found += page
         token = page.token
         if not token:
             return found
 
 
-def _align(
-    client: "MlflowClient",
-    where: str,
-    owner: dict[str, str],
-    wanted: list[Entry],
-    there: list["Run"],
-    counts: Counter,
-) -> dict[str, str]:
-    """Make what lacks, replace what changed, delete the rest; return run ids by key."""
-    digests = {entry.key: entry.digest for entry in wanted}
+def _kept(
+    there: list["Run"], models: list["LoggedModel"], wanted: list[Entry], digests: dict[str, str]
+) -> dict[str, "Run"]:
+    """Runs by key that are as wanted, with their models."""
+    modelled = {entry.key for entry in wanted if entry.model_type is not None}
+    sources = {model.source_run_id for model in models}
     kept: dict[str, Run] = {}
-    known = {run.data.tags.get(KEY) for run in there}
     for run in there:
         key = run.data.tags.get(KEY, "")
-        same = key in digests and run.data.tags.get(DIGEST) == digests[key]
-        if same and key not in kept:
-            kept[key] = run
-        else:
-            client.delete_run(run.info.run_id)
-            counts["deleted"] += key not in digests
-    ids: dict[str, str] = {}
-    common = dict(owner)
-    if commit := git_commit():
-        common |= {"deepself.commit": commit, "mlflow.source.git.commit": commit.split()[0]}
-    for entry in wanted:
-        parent = ids[entry.parent] if entry.parent else None
-        if entry.key in kept:
-            run = kept[entry.key]
-            ids[entry.key] = run.info.run_id
-            if parent and run.data.tags.get(PARENT) != parent:
-                client.set_tag(run.info.run_id, PARENT, parent)
-            counts["unchanged"] += 1
-        else:
-            tags = common | ({PARENT: parent} if parent else {})
-            ids[entry.key] = _log(client, where, entry, tags, digests[entry.key])
-            counts["replaced" if entry.key in known else "new"] += 1
-    return ids
-
-
-def _log(
-    client: "MlflowClient", where: str, entry: Entry, tags: dict[str, str], digest: str
-) -> str:
-    from mlflow.entities import Metric, Param, RunTag
-
-    now = int(time.time() * 1000)
-    begun = now - int(1000 * (entry.seconds or 0))  # so that MLflow shows the run's own duration
-    run = client.create_run(where, begun, {**tags, KEY: entry.key}, entry.name)
-    run_id = run.info.run_id
-    labels = [RunTag(name, value) for name, value in entry.tags.items()]
-    if labels:
-        client.log_batch(run_id, tags=labels)
-    parameters = [Param(_name(k), v[:_LONGEST]) for k, v in entry.parameters.items()]
-    for some in _batches(parameters, _PARAMETERS):
-        client.log_batch(run_id, params=some)
-    metrics = [Metric(_name(k), v, now, step) for k, v, step in entry.metrics]
-    for several in _batches(metrics, _METRICS):
-        client.log_batch(run_id, metrics=several)
-    for path in entry.files:
-        client.log_artifact(run_id, str(path))
-    for name, text in entry.texts.items():
-        client.log_text(run_id, text, name)
-    client.set_tag(run_id, DIGEST, digest)
-    client.set_terminated(run_id, end_time=now)
-    return run_id
-
-
-def _name(text: str) -> str:
-    """MLflow's names: letters, digits, and a few signs."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-./ ") else "_" for c in text)
-
-
-def _batches(things: Sequence, size: int) -> Iterator[Sequence]:
-    for start in range(0, len(things), size):
-        yield things[start : start + size]
+        if key in modelled and run.info.run_id not in sources:
+            continue
+        if key in digests and run.data.tags.get(DIGEST) == digests[key]:
+            kept.setdefault(key, run)
+    return kept

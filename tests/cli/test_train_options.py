@@ -175,7 +175,7 @@ MISTAKES = [
         ["--network", "cnn", "--channels", "0"],
         "network.channels.0: input should be greater than 0, not 0",
     ),
-    (["--network", "cnn1d"], "--network: cnn1d reads features of kind waveform; "),
+    (["--network", "cnn1d"], "--network: cnn1d reads features of kind waveform, joined_"),
     (["--network", "cnn", "--fold", "7"], "results/tiny/folds.csv: no column fold-7; known: 1, 2"),
     (["--lr", "0.1"], "--network: say which; `deepself networks` lists them"),
     (

@@ -1,5 +1,10 @@
 """A page in a browser, and what went wrong on it."""
 
+import time
+
+DRAWN = "[...document.querySelectorAll('[data-figure]')].every((e) => e.querySelector('.main-svg'))"
+"""Whether every figure is drawn."""
+
 
 class Visit:
     """A page that keeps what went wrong on it."""
@@ -17,7 +22,11 @@ class Visit:
         """Scroll to each figure, as all are drawn only when they are looked at."""
         for place in self.page.query_selector_all("[data-figure]"):
             place.scroll_into_view_if_needed()
-        self.page.wait_for_function(
-            "[...document.querySelectorAll('[data-figure]')]"
-            ".every((e) => e.querySelector('.main-svg'))"
-        )
+        self.wait_until(DRAWN)
+
+    def wait_until(self, expression, seconds=60):
+        """Wait until an expression is true: the page's own policy forbids to poll inside it."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, f"never true: {expression}"
+            self.page.wait_for_timeout(50)

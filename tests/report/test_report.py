@@ -11,7 +11,7 @@ from deepself.report.ranking import indistinct, ranking
 from deepself.report.render import render
 from deepself.store.files import read_table, write_table
 from deepself.study import load
-from tests.report.browsing import Visit
+from tests.report.browsing import DRAWN, Visit
 from tests.synthetic import HOSTILE, Plan, build, finish
 
 COMMAND = "snakemake --cores 2 && echo '<b>done</b>'"
@@ -33,9 +33,19 @@ def visit(browser, tree):
 
 
 def cells(page, column):
+    """Texts of a column; of the first, the names alone."""
     return page.eval_on_selector_all(
-        f"#ranking-table tbody tr > :nth-child({column})", "all => all.map((e) => e.innerText)"
+        f"#ranking-table tbody tr:not([hidden]) > :nth-child({column})",
+        "all => all.map((e) => (e.firstElementChild ?? e).innerText)",
     )
+
+
+def column_of(page, title):
+    titles = page.eval_on_selector_all(
+        "#ranking-table thead th", "all => all.map((e) => e.innerText)"
+    )
+    (place,) = [i for i, text in enumerate(titles, 1) if re.sub(r"\s*[↑↓↕]", "", text) == title]
+    return place
 
 
 def test_one_file_of_sensible_size(tree):
@@ -73,14 +83,15 @@ def test_a_header_sorts_by_mouse_and_keyboard(visit):
     header = page.locator("#ranking-table th", has_text="dev UAR")
     button = header.locator("button")
     button.click()
-    falling = [float(text) for text in cells(page, 7)]
+    dev = column_of(page, "dev UAR")
+    falling = [float(text) for text in cells(page, dev)]
     assert falling == sorted(falling, reverse=True)
     assert header.get_attribute("aria-sort") == "descending"
     button.focus()
     page.keyboard.press("Enter")
-    assert cells(page, 7) == [f"{value:.3f}" for value in falling[::-1]]
+    assert cells(page, dev) == [f"{value:.3f}" for value in falling[::-1]]
     assert header.get_attribute("aria-sort") == "ascending"
-    name = page.locator("#ranking-table th", has_text="name").first
+    name = page.locator("#ranking-table th", has_text="system").first
     name.locator("button").click()
     assert cells(page, 1) == sorted(before)
     assert page.locator("#ranking-table th[aria-sort=descending]").count() == 0
@@ -92,12 +103,15 @@ def test_the_first_sentence_names_the_best_and_its_equals(visit, tree):
     best = ranked[0]
     assert f"{best.name} has the best mean test UAR" in lead
     assert (
-        f"{best.uar:.3f}, 95\N{NO-BREAK SPACE}% interval {best.low:.3f} to {best.high:.3f}" in lead
+        f"{best.test.mean:.3f}, 95\N{NO-BREAK SPACE}% interval "
+        f"{best.test.low:.3f} to {best.test.high:.3f}" in lead
     )
+    told, dev = lead.split("Without a look at test")[0], max(ranked, key=lambda r: r.dev)
     for other in ranked[1:]:
-        equal = other.lead[0] <= 0
+        equal = other.lead.p_bootstrap_holm >= 0.05
         assert equal == (other in indistinct(ranked))
-        assert equal == (re.search(rf"\b{other.name}\b", lead) is not None)
+        assert equal == (re.search(rf"\b{other.name}\b", told) is not None)
+    assert (f"dev would have chosen {dev.name}" in lead) == (dev is not best)
 
 
 def test_confusion_matrices_hold_every_test_item(visit, tree):
@@ -123,9 +137,7 @@ def test_a_phone_scrolls_tables_and_never_the_page(browser, tree, scheme):
 def test_paper_has_all_figures(browser, tree):
     visit = Visit(browser, tree.layout.report)
     visit.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    visit.page.wait_for_function(
-        "[...document.querySelectorAll('[data-figure]')].every((e) => e.querySelector('.main-svg'))"
-    )
+    visit.wait_until(DRAWN)
     assert visit.page.query_selector("details:not([open])") is None
     visit.page.close()
 
@@ -152,15 +164,26 @@ def test_many_classes_and_a_lost_cache(tmp_path, browser):
 
 
 def lead_of(tree, **changes):
-    """First sentences and ranking, after changes of the summary's test rows by name."""
-    rows = read_table(tree.layout.summary)
-    for row in rows:
-        if row["partition"] == "test":
-            row.update(changes.get(row["name"], {}))
-    write_table(tree.layout.summary, list(rows[0]), [list(row.values()) for row in rows])
+    """First sentences and ranking, after changes of the summary's test UARs by name."""
+    change(
+        tree.layout.summary,
+        lambda row: (
+            changes.get(row["name"], {})
+            if (row["partition"], row["score"]) == ("test", "uar")
+            else {}
+        ),
+    )
     page = render(tree.study, tree.layout, command="x").read_text()
     above = page[page.index('<p class="lead">') : page.index('<section aria-labelledby="folds">')]
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", above).replace("&nbsp;", " "))
+
+
+def change(path, changes):
+    """Change a table; a function gives what each row shall have."""
+    rows = read_table(path)
+    for row in rows:
+        row.update(changes(row))
+    write_table(path, list(rows[0]), [list(row.values()) for row in rows])
 
 
 CHANCE = "no model is shown to tell the classes apart"
@@ -176,7 +199,7 @@ def test_one_model_is_compared_with_none(tmp_path):
     tree = finish(build(tmp_path, Plan(models=1, skill={"picture_cnn": 0.0})))
     text = lead_of(tree)
     assert f"does not lie above chance (0.333): {CHANCE}." in text
-    for word in ("any other", "difference", "flattered"):
+    for word in ("any other", "difference", "flattered", "corrected"):
         assert word not in text
 
 
@@ -184,7 +207,7 @@ def test_no_model_is_none_of_all(tmp_path):
     """The best may be unsure where the second is sure: then a model is shown to tell them apart."""
     tree = finish(build(tmp_path, Plan(models=2)))
     best, second = ranking(tree.study, tree.layout)[:2]
-    text = lead_of(tree, **{best.name: {"uar_low": 0.2}, second.name: {"uar_low": 0.5}})
+    text = lead_of(tree, **{best.name: {"low": 0.2}, second.name: {"low": 0.5}})
     assert CHANCE not in text
     assert f"does not lie above chance (0.333), while that of {second.name}" in text
 
@@ -195,28 +218,31 @@ WIDTH = "An interval without width means that no test item was misclassified"
 def test_no_error_is_said_where_there_was_none_and_only_there(tmp_path):
     tree = finish(build(tmp_path, Plan(models=2)))
     best = ranking(tree.study, tree.layout)[0]
-    flat = {"uar_low": best.uar, "uar_high": best.uar}
+    flat = {"low": best.test.mean, "high": best.test.mean}
     assert WIDTH not in lead_of(tree, **{best.name: flat})
     tree = finish(build(tmp_path / "right", Plan(models=2, skill={"log_mel_cnn": 50.0})))
     assert WIDTH in lead_of(tree)
 
 
 def test_what_the_best_cannot_be_told_from(tmp_path):
-    """The difference decides, though the intervals overlap or do not."""
+    """The corrected probability decides, though the intervals overlap or do not."""
     tree = finish(build(tmp_path, Plan(models=2)))
     best, *others = ranking(tree.study, tree.layout)
-    wide = {"uar_low": best.low, "uar_high": best.high, "diff_low": 0.001, "diff_high": 0.2}
+    wide = {"low": best.test.low, "high": best.test.high}
+    change(tree.layout.comparisons, lambda _: {"p_bootstrap_holm": 0.049, "apart": "yes"})
     text = lead_of(tree, **{r.name: wide for r in others})
-    assert "It cannot be told" not in text
-    assert "its lead over any other excludes 0" in text
-    far = {"uar_low": 0, "uar_high": 0.1, "diff_low": -0.001, "diff_high": 0.2}
+    assert "It can be told from all others (p &lt; 0.05, corrected for 6 pairs)" in text
     one = others[0].name
-    assert f"from {one} (the 95 % interval of the difference includes 0)" in lead_of(
-        tree, **{one: far}
+    pair = {best.name, one}
+    change(
+        tree.layout.comparisons,
+        lambda row: {"apart": "no"} if {row["first"], row["second"]} == pair else {},
     )
-    assert "(the 95 % interval of each difference includes 0)" in lead_of(
-        tree, **{r.name: far for r in others}
-    )
+    text = lead_of(tree, **{one: {"low": 0, "high": 0.1}})
+    equal = f"It cannot be told from the {others[0].kind} {one}"
+    assert f"{equal} (p ≥ 0.05, corrected for 6 pairs)" in text
+    change(tree.layout.comparisons, lambda _: {"apart": "no"})
+    assert f"from {others[0].name}, {others[1].name} and {others[2].name} (p ≥" in lead_of(tree)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +338,7 @@ def test_scores_of_another_study_are_refused(tmp_path):
 def test_a_summary_of_an_older_version_is_refused(tmp_path):
     tree = finish(build(tmp_path, Plan(models=2)))
     text = tree.layout.summary.read_text()
-    tree.layout.summary.write_text(text.replace("diff_low", "something"))
+    tree.layout.summary.write_text(text.replace(",score,", ",something,"))
     with pytest.raises(UserError, match="run score again"):
         render(tree.study, tree.layout, command="x")
 

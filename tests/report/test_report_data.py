@@ -77,19 +77,25 @@ def test_windows_have_their_column_and_recordings_the_rest(tmp_path, browser):
     levels = [row["level"] for row in read_table(tree.layout.scores)]
     assert {"recording", "window"} == set(levels)
     ranked = {r.name: r for r in ranking(tree.study, tree.layout)}
-    summary = {r["name"]: r for r in read_table(tree.layout.summary) if r["partition"] == "test"}
-    assert ranked["log_mel_cnn"].windows == float(summary["log_mel_cnn"]["window_uar_mean"])
-    assert ranked["picture_cnn"].windows is None
+    windows = ("test", "window", "uar")
+    (row,) = [
+        row
+        for row in read_table(tree.layout.summary)
+        if (row["partition"], row["level"], row["score"]) == windows
+    ]
+    assert row["name"] == "log_mel_cnn"
+    assert ranked["log_mel_cnn"].scores[windows].mean == float(row["mean"])
+    assert windows not in ranked["picture_cnn"].scores
     for r in ranked.values():
         assert all(len(fold.seeds) == 1 for fold in r.folds["test"])
-        assert r.uar == pytest.approx(sum(f.mean for f in r.folds["test"]) / 3)
+        assert r.test.mean == pytest.approx(sum(f.mean for f in r.folds["test"]) / 3)
     page(tree)
     visit = Visit(browser, tree.layout.report, viewport={"width": 1280, "height": 900})
     visit.see_all()
     assert visit.problems == []
     row = visit.page.inner_text("#ranking-table tr:has([href='#confusion-of-log_mel_cnn'])")
-    assert f"{ranked['log_mel_cnn'].windows:.3f}" in row
-    assert "test UAR of windows" in visit.page.inner_text("#ranking-table thead")
+    assert f"{ranked['log_mel_cnn'].scores[windows].mean:.3f}" in row
+    assert "UAR of windows" in visit.page.inner_text("#ranking-table thead")
     inner, outer = visit.page.eval_on_selector(
         ".scroll:has(#ranking-table)", "(e) => [e.scrollWidth, e.clientWidth]"
     )

@@ -1,7 +1,6 @@
 """Tracking once, twice, and after a change: MLflow holds each result exactly once."""
 
 import getpass
-import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -15,9 +14,10 @@ from deepself.errors import UserError
 from deepself.evaluation.provenance import study_yaml, without_password
 from deepself.store.files import read_json, write_json
 from deepself.study import Layout, load
-from deepself.tracking.entries import Entry, entries, flatten
+from deepself.tracking.entries import entries
 from deepself.tracking.log import origin, track
 from tests.synthetic import Plan, build, finish
+from tests.tracking.found import by_key, client, models_of, runs_of
 
 
 @pytest.fixture(scope="module")
@@ -40,24 +40,10 @@ def tree(template, tmp_path):
         # As if it had been tracked from where it lies now.
         moved = (origin(layout), "deepself.origin")
         database.execute("UPDATE tags SET value = ? WHERE key = ?", moved)
+        own = "UPDATE logged_model_tags SET tag_value = ? WHERE tag_key = ?"
+        database.execute(own, moved)
         database.commit()
     return path, layout
-
-
-def client(study):
-    from mlflow import MlflowClient
-
-    return MlflowClient(study.tracking.uri)
-
-
-def runs_of(study, name="made_up"):
-    mlflow = client(study)
-    experiment = mlflow.get_experiment_by_name(name)
-    return {r.info.run_id: r for r in mlflow.search_runs([experiment.experiment_id])}
-
-
-def by_key(study):
-    return {r.data.tags["deepself.key"]: r for r in runs_of(study).values()}
 
 
 def test_study_model_and_fold_are_nested(template):
@@ -94,7 +80,20 @@ def test_a_run_has_scores_curves_parameters_and_files(template):
     study_files = {
         file.path for file in mlflow.list_artifacts(by_key(template.study)["made_up"].info.run_id)
     }
-    assert study_files == {"scores.csv", "summary.csv", "study.yaml"}
+    assert study_files == {"study.yaml", *(path.name for path in template.layout.score_tables)}
+
+
+def test_figures_are_artefacts_of_the_study(tree):
+    path, layout = tree
+    study = load(path)
+    for name in ("figures/ranking.svg", "tables/test.tex"):
+        (layout.outcome / name).parent.mkdir(exist_ok=True)
+        (layout.outcome / name).write_text("<svg/>")
+    assert track(study, layout).counts == {"replaced": 1, "unchanged": 16}
+    run = by_key(study)["made_up"].info.run_id
+    for folder, name in (("figures", "ranking.svg"), ("tables", "test.tex")):
+        (file,) = client(study).list_artifacts(run, folder)
+        assert file.path == f"{folder}/{name}"
 
 
 def test_artefacts_lie_beside_the_database(template):
@@ -126,6 +125,9 @@ def test_a_changed_run_is_replaced_and_nothing_else(tree):
     changed = {k for k in before if before[k].info.run_id != after[k].info.run_id}
     assert changed == {"made_up/log_mel_cnn/2/3"}
     assert after["made_up/log_mel_cnn/2/3"].data.params["training.lr"] == "0.5"
+    models = models_of(study)
+    assert len(models) == 16
+    assert {m.source_run_id for m in models.values()} < {r.info.run_id for r in after.values()}
 
 
 def test_children_follow_a_replaced_parent(tree):
@@ -149,6 +151,7 @@ def test_a_removed_model_is_deleted_and_other_studies_are_not(tree):
     keys = {run.data.tags.get("deepself.key") for run in runs_of(study).values()}
     assert not any(key and "best_of_each" in key for key in keys)
     assert outcome.counts["deleted"] == 4
+    assert len(models_of(study)) == 12
     assert stranger.info.run_id in runs_of(study)
 
 
@@ -183,14 +186,6 @@ def test_the_origin_is_user_and_folder(template, monkeypatch):
     assert origin(template.layout).partition(":")[0].isdigit()
 
 
-def test_the_study_that_is_logged_can_be_read(template, tmp_path):
-    (tmp_path / "study.yaml").write_text(
-        entries(template.study, template.layout)[0].texts["study.yaml"]
-    )
-    again = load(tmp_path / "study.yaml", [f"tracking.uri={template.study.tracking.uri}"])
-    assert again == template.study
-
-
 def test_a_double_and_an_unfinished_run_are_mended(tree):
     path, layout = tree
     study = load(path)
@@ -204,6 +199,19 @@ def test_a_double_and_an_unfinished_run_are_mended(tree):
     track(study, layout)
     assert len(runs_of(study)) == len(by_key(study)) == len(before)
     assert by_key(study)["made_up/all/1/3"].info.run_id != victim.info.run_id
+
+
+def test_a_model_that_was_deleted_or_left_over_is_mended(tree):
+    path, layout = tree
+    study = load(path)
+    mlflow = client(study)
+    before = models_of(study)
+    mlflow.delete_logged_model(before["made_up/all/1/3"].model_id)
+    owner = {k: v for k, v in before["made_up/all"].tags.items() if k != "deepself.key"}
+    experiment = mlflow.get_experiment_by_name("made_up").experiment_id
+    mlflow.create_logged_model(experiment, "left_over", tags=owner | {"deepself.key": "none"})
+    assert track(study, layout).counts == {"replaced": 1, "unchanged": 16}
+    assert set(models_of(study)) == set(before)
 
 
 def test_a_deleted_experiment_comes_back(tree):
@@ -267,20 +275,3 @@ def test_a_missing_run_is_named_before_anything_is_logged(tree):
     with pytest.raises(UserError, match="picture_cnn, fold 1, seed 3"):
         track(study, layout)
     assert set(runs_of(study)) == set(before)
-
-
-def test_digests_see_content_and_nothing_else(template):
-    one, two = (entries(template.study, template.layout) for _ in range(2))
-    assert [e.digest for e in one] == [e.digest for e in two]
-    entry = Entry("k", None, "n", {"a": "1"})
-    assert entry.digest != Entry("k", None, "n", {"a": "2"}).digest
-    assert entry.digest != Entry("k", None, "n", {"a": "1"}, [("m", 1.0, 0)]).digest
-
-
-def test_sections_become_dotted_names():
-    assert flatten({"a": {"b": 1, "c": [1, 2]}, "d": None}) == {
-        "a.b": "1",
-        "a.c": "[1, 2]",
-        "d": "None",
-    }
-    assert json.dumps(flatten({})) == "{}"

@@ -68,7 +68,7 @@ def test_both_models_read_one_feature_file(finished):
 
 def test_learning_rate_reruns_its_model_and_what_follows(copied):
     change(copied, lambda s: s["models"]["cnn"]["training"].update(lr=0.02))
-    expected = {"train": 3, "fuse": 6, "score": 1, "report": 1, "track": 1, "all": 1}
+    expected = {"train": 3, "fuse": 6, "score": 1, "map": 1, "report": 1, "track": 1, "all": 1}
     assert copied.planned() == expected
 
 

@@ -20,8 +20,18 @@ rule check:
     input:
         manifest=graph.manifest,
     output:
-        inventory=graph.layout.inventory,
-        skipped=graph.layout.skipped,
+        inventory=report(
+            graph.layout.inventory,
+            caption="../report/inventory.rst",
+            category="Data",
+            labels={"table": "recordings"},
+        ),
+        skipped=report(
+            graph.layout.skipped,
+            caption="../report/skipped.rst",
+            category="Data",
+            labels={"table": "left out"},
+        ),
     log:
         graph.layout.folder / "logs/check.log",
     conda:
@@ -41,7 +51,12 @@ checkpoint split:
         inventory=graph.layout.inventory,
         skipped=graph.layout.skipped,
     output:
-        folds=graph.layout.folds,
+        folds=report(
+            graph.layout.folds,
+            caption="../report/folds.rst",
+            category="Data",
+            labels={"table": "folds"},
+        ),
         dataset=graph.layout.dataset,
     log:
         graph.layout.folder / "logs/split.log",

@@ -1,18 +1,48 @@
+rule map:
+    """Place the items in the plane, by what the best network on dev makes of them."""
+    input:
+        folds=graph.layout.folds,
+        records=records,
+        weights=first_weights,
+        searches=searches,
+        features=features,
+    output:
+        map=graph.layout.map,
+        about=graph.layout.map.with_suffix(".json"),
+    log:
+        graph.layout.folder / "logs/map.log",
+    conda:
+        "../../envs/conda.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        study=graph.study_file,
+        version=graph.version("map"),
+    shell:
+        "deepself map {params.study} --threads {threads} > {log} 2>&1"
+
+
 rule report:
     """Write the report: one file that opens without a network."""
     input:
-        scores=graph.layout.scores,
-        summary=graph.layout.summary,
-        confusion=graph.layout.confusion,
+        scores=graph.layout.score_tables,
         inventory=graph.layout.inventory,
         skipped=graph.layout.skipped,
         folds=graph.layout.folds,
+        map=graph.layout.map,
+        map_about=graph.layout.map.with_suffix(".json"),
         records=records,
         choices=choices,
         searches=searches,
         features=features,
     output:
-        graph.layout.report,
+        report(
+            graph.layout.report,
+            caption="../report/report.rst",
+            category="Report",
+            labels={"page": "report"},
+        ),
     log:
         graph.layout.folder / "logs/report.log",
     localrule: True
@@ -20,7 +50,7 @@ rule report:
         "../../envs/conda.yaml"
     params:
         study=graph.study_file,
-        slice=graph.study_slice,
+        slice=study_without_password,
         version=graph.version("report"),
     shell:
         "deepself report {params.study} > {log} 2>&1"
@@ -29,8 +59,7 @@ rule report:
 rule track:
     """Log the study to MLflow; doing so twice leaves the same runs."""
     input:
-        scores=graph.layout.scores,
-        summary=graph.layout.summary,
+        tables=graph.layout.score_tables,
         report=graph.layout.report,
         records=records,
         choices=choices,

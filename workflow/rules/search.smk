@@ -32,7 +32,13 @@ rule choose:
     input:
         trials_of_choice,
     output:
-        graph.layout.choice("{model}", "{part}"),
+        report(
+            graph.layout.choice("{model}", "{part}"),
+            caption="../report/search.rst",
+            category="Search",
+            subcategory="{model}",
+            labels={"chosen for": "{part}"},
+        ),
     log:
         graph.layout.folder / "logs/choose/{model}/{part}.log",
     wildcard_constraints:
