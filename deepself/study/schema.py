@@ -16,7 +16,16 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 """Names become folders and wildcards: letters, digits, `_` and `-`."""
 
 
-SHARED = {"features", "weights", "logs", "benchmarks", "inspect", "mlartifacts", "train"}
+SHARED = {
+    "features",
+    "weights",
+    "logs",
+    "benchmarks",
+    "compare",
+    "inspect",
+    "mlartifacts",
+    "train",
+}
 """Folders of results/ that belong to no study."""
 
 

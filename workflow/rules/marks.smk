@@ -1,8 +1,5 @@
 # What Snakemake's own report shows of a study.
 
-from deepself.evaluation.provenance import without_password
-from deepself.store.files import canonical_json
-
 LARGE = 20e6  # bytes
 
 
@@ -16,11 +13,3 @@ def table_of_scores(path):
         category="Scores",
         labels={"table": path.stem.replace("_", " ")},
     )
-
-
-def study_without_password(wildcards):
-    """The whole study: Snakemake's report shows what a job of a marked result depends on."""
-    content = graph.study.model_dump(mode="json")
-    uri = graph.study.tracking.uri
-    content["tracking"]["uri"] = without_password(uri, uri)
-    return canonical_json(content)

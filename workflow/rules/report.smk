@@ -50,7 +50,7 @@ rule report:
         "../../envs/conda.yaml"
     params:
         study=graph.study_file,
-        slice=study_without_password,
+        slice=graph.study_slice,
         version=graph.version("report"),
     shell:
         "deepself report {params.study} > {log} 2>&1"
