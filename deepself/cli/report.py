@@ -18,11 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the report."""
+    from deepself.report.paper.export import export
     from deepself.report.render import render
 
     study, layout = open_study(args)
     path = render(study, layout, command=args.command or _command(args))
+    tables, figures = export(study, layout)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, one file, open it in any browser")
+    print(f"{layout.tables}, {layout.figures}: {len(tables)} and {len(figures)} files for a paper")
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -37,11 +37,19 @@ rule report:
         searches=searches,
         features=features,
     output:
-        report(
+        page=report(
             graph.layout.report,
             caption="../report/report.rst",
             category="Report",
             labels={"page": "report"},
+        ),
+        tables=directory(graph.layout.tables),
+        figures=report(
+            directory(graph.layout.figures),
+            patterns=["{name}.svg"],
+            caption="../report/figures.rst",
+            category="Figures",
+            labels={"figure": "{name}"},
         ),
     log:
         graph.layout.folder / "logs/report.log",

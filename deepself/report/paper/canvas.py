@@ -1,0 +1,75 @@
+"""Figures of a paper's size, as SVG and PDF, the same bytes each time."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from deepself.store.files import atomic_path
+
+COLUMN, PAGE = 89 / 25.4, 183 / 25.4
+"""Width of one column, and of two, in inches."""
+
+MODEL, FUSION, QUIET = "#14639e", "#b8531a", "#6b7280"
+"""Blue and orange differ for all eyes, and in grey by the symbols beside them."""
+
+STYLE: dict[Any, Any] = {
+    "font.size": 7,
+    "font.family": ["DejaVu Sans"],
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,  # fonts as outlines that can be edited
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "deepself",  # ids that do not change from time to time
+    "text.parse_math": False,  # a class called $x$ is only a name
+    "axes.formatter.use_mathtext": False,
+}
+
+LONGEST = 28
+"""Characters of a name that are shown."""
+
+
+@contextmanager
+def drawing(width: float, height: float, folder: Path, name: str) -> Iterator[Any]:
+    """A figure to draw on; at the end it is written to `folder` as SVG and as PDF.
+
+    Parameters
+    ----------
+    width, height
+        In inches.
+    folder, name
+        Where it goes, and its name without a suffix.
+
+    Yields
+    ------
+    matplotlib.figure.Figure
+        With a layout that makes room for all labels.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    # A script that the font lacks is drawn as boxes, and that is no reason to warn at each letter.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # found once, it serves both files
+        for suffix, metadata in ((".svg", {"Date": None}), (".pdf", {"CreationDate": None})):
+            with atomic_path(folder / f"{name}{suffix}") as temporary:
+                figure.savefig(temporary, format=suffix[1:], metadata=metadata)
+
+
+def short(name: str) -> str:
+    """A name that leaves room for the figure."""
+    plain = " ".join(name.split())
+    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
