@@ -93,6 +93,8 @@ def assign(splits: Splits, items: list[Item]) -> dict[str, Partitions]:
     """Partition of each item in each fold."""
     if splits.method == "partition":
         return {"1": _given_partitions(splits, items)}
+    if splits.method == "fixed_test":
+        return _fixed_test(splits, items)
     if splits.method == "given":
         fold_of = _given_folds(items, splits.column or "fold")
     else:
@@ -142,10 +144,30 @@ def _given_partitions(splits: Splits, items: list[Item]) -> Partitions:
     return given
 
 
+def _fixed_test(splits: Splits, items: list[Item]) -> dict[str, Partitions]:
+    """The same test partition in every fold; each part of what is left is dev once."""
+    given = _given_partitions(splits, items)
+    rest = [item for item in items if given[item.id] != "test"]
+    fold_of = _drawn_folds(splits, rest)
+    return {
+        fold: {
+            item.id: "test"
+            if given[item.id] == "test"
+            else "dev"
+            if fold_of[item.id] == fold
+            else "train"
+            for item in items
+        }
+        for fold in in_order(fold_of.values())
+    }
+
+
 def _drawn_folds(splits: Splits, items: list[Item]) -> dict[str, str]:
+    """The fold of each item; groups stay whole where the splits ask for it, or must."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    grouped = splits.method == "grouped"
+    fixed = splits.method == "fixed_test" and any(item.group for item in items)
+    grouped = splits.method == "grouped" or fixed
     _enough_items(splits, items, "group" if grouped else "id")
     kind = StratifiedGroupKFold if grouped else StratifiedKFold
     draw = kind(splits.folds, shuffle=True, random_state=splits.seed)

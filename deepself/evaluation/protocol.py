@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deepself.errors import UserError
-from deepself.evaluation.resampling import Resamples
+from deepself.evaluation.resampling import Resamples, within_folds
 from deepself.evaluation.results import Result
 from deepself.store.files import read_table
 from deepself.store.predictions import Predictions, read_predictions
@@ -70,6 +70,16 @@ class Protocol:
             units = [self.truth[fold, partition].units.tolist() for fold in self.folds]
             self._resamples[partition] = Resamples(units)
         return self._resamples[partition]
+
+    @property
+    def within_folds(self) -> bool:
+        """Whether each test fold is resampled by itself."""
+        return within_folds([self.truth[fold, "test"].units for fold in self.folds])
+
+    @property
+    def shared_test(self) -> bool:
+        """Whether an item is tested in several folds."""
+        return bool((self.appearances > 1).any())
 
     @property
     def test_to_train(self) -> float:

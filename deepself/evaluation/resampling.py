@@ -18,9 +18,11 @@ _CHUNK = 250
 """Resamples drawn at once."""
 
 
-def within_folds(units: Iterable[int]) -> bool:
-    """Whether each fold is resampled by itself, given how many units each holds."""
-    return min(units) >= FEWEST
+def within_folds(folds: Sequence[Iterable[Hashable]]) -> bool:
+    """Whether each fold is resampled by itself, given the units of its items."""
+    units = [set(own) for own in folds]
+    enough = min(map(len, units)) >= FEWEST
+    return enough and sum(map(len, units)) == len(set().union(*units))
 
 
 class Resamples:
@@ -34,7 +36,9 @@ class Resamples:
     Then each resample draws as many units as the whole study has, from all of them. A unit stays
     in its fold, and a fold counts in the mean as often as its units were drawn, a share of their
     number: not at all where none was, twice where the one subject left out was drawn twice. So
-    the folds vary too, and with one unit a fold this is the plain bootstrap over units.
+    the folds vary too, and with one unit a fold this is the plain bootstrap over units. The same
+    is done where a unit is in several folds, as when all share one test partition: it is drawn
+    for all of them at once.
 
     The resamples speak of other items like these, classified by the networks as trained: they
     hold no spread from training anew.
@@ -64,7 +68,7 @@ class Resamples:
             raise ValueError("an interval needs at least one fold, and items in each")
         self.count = count
         self._places = [_places(units) for units in folds]
-        if within_folds(len(own) for own in self._places):
+        if within_folds(folds):
             self._drawn = [
                 _draw(len(own), count, np.random.default_rng([seed, number]))
                 for number, own in enumerate(self._places)

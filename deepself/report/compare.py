@@ -12,7 +12,7 @@ from deepself.errors import UserError
 from deepself.evaluation.across import Across, Scored, write_comparisons, write_summary
 from deepself.evaluation.evaluate import Evaluated, Over
 from deepself.evaluation.provenance import git_commit, study_yaml
-from deepself.evaluation.resampling import FEWEST, RESAMPLES, within_folds
+from deepself.evaluation.resampling import FEWEST, RESAMPLES
 from deepself.evaluation.results import require_complete
 from deepself.evaluation.scoring import SCORES
 from deepself.report import figures, tables
@@ -68,7 +68,6 @@ def write_comparison(found: Across, page: Path) -> list[Ranked]:
     write_summary(folder / "summary.csv", [*found.systems, *found.chances])
     measured = found.measured
     chance = 1 / len(measured.classes)
-    units = [len(set(measured.truth[fold, "test"].units)) for fold in measured.folds]
     drawn: dict[str, Figure] = {"forest": figures.forest(ranked, chance)}
     write_page(
         page,
@@ -87,7 +86,8 @@ def write_comparison(found: Across, page: Path) -> list[Ranked]:
         items=len({name for fold in measured.folds for name in measured.truth[fold, "test"].ids}),
         unit="groups" if measured.grouped else "items",
         resamples=RESAMPLES,
-        within_folds=within_folds(units),
+        within_folds=measured.within_folds,
+        shared_test=measured.shared_test,
         fewest=FEWEST,
         **compared(ranked, found.pairs, drawn),
         settings=settings([_content(one) for one in found.studies]),

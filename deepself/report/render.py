@@ -9,7 +9,7 @@ from deepself.evaluation.comparisons import comparisons
 from deepself.evaluation.partial import Incomplete, log_of
 from deepself.evaluation.protocol import protocol
 from deepself.evaluation.provenance import git_commit, study_yaml
-from deepself.evaluation.resampling import FEWEST, RESAMPLES, within_folds
+from deepself.evaluation.resampling import FEWEST, RESAMPLES
 from deepself.evaluation.results import require_complete
 from deepself.report import figures, tables
 from deepself.report.calibration import calibrated
@@ -105,7 +105,6 @@ def _standing(
 ) -> dict[str, Any]:
     """What the first screen says."""
     measured = protocol(layout)
-    units = [len(set(measured.truth[fold, "test"].units)) for fold in measured.folds]
     chance = 1 / len(classes)
     return {
         "ranked": ranked,
@@ -119,7 +118,8 @@ def _standing(
         "windowed": any(("test", "window", "uar") in r.scores for r in ranked),
         "unit": "groups" if measured.grouped else "items",
         "resamples": RESAMPLES,
-        "within_folds": within_folds(units),
+        "within_folds": measured.within_folds,
+        "shared_test": measured.shared_test,
         "fewest": FEWEST,
         "shown": SHOWN,
     }

@@ -199,17 +199,24 @@ AnyDev = Annotated[NextFold | Holdout, Field(discriminator="method")]
 class Splits(Strict):
     """How items are assigned to folds, and each fold's dev partition."""
 
-    method: Literal["given", "stratified", "grouped", "partition"] = Field(
+    method: Literal["given", "stratified", "grouped", "partition", "fixed_test"] = Field(
         "stratified",
         description=(
             "`given`: folds from `column`; `stratified`: equal class shares; `grouped`: the same "
-            "with whole groups; `partition`: one fold, train/dev/test from `column`."
+            "with whole groups; `partition`: one fold, train/dev/test from `column`; "
+            "`fixed_test`: test from `column` in every fold, dev is each part of the rest in turn."
         ),
     )
     column: str | None = Field(
-        None, description="Manifest column for `given` (default fold) or `partition`."
+        None,
+        description=(
+            "Manifest column for `given` (default fold), `partition` and `fixed_test` (default "
+            "partition)."
+        ),
     )
-    folds: int = Field(5, ge=2, description="Number of folds, for `stratified` and `grouped`.")
+    folds: int = Field(
+        5, ge=2, description="Number of folds, for `stratified`, `grouped` and `fixed_test`."
+    )
     dev: AnyDev = NextFold()
     seed: int = Field(
         0, ge=0, lt=2**32, description="Governs the drawing of folds and of held-out dev items."
@@ -217,6 +224,8 @@ class Splits(Strict):
 
     @model_validator(mode="after")
     def _dev_fold_needs_a_third(self) -> "Splits":
+        if self.method == "fixed_test" and not isinstance(self.dev, NextFold):
+            raise ValueError("fixed_test: dev is each part of the rest in turn; take dev out")
         drawn = self.method in ("stratified", "grouped")
         if drawn and isinstance(self.dev, NextFold) and self.folds < 3:
             raise ValueError(

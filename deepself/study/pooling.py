@@ -10,14 +10,14 @@ Problem = tuple[str, str]  # key path, message
 
 _OWN_TEST = (
     "other folds' runs have trained on this fold's test items; pool seeds or snapshots instead "
-    "(folds can be pooled where they share one test partition)"
+    "(splits.method: fixed_test has folds that can be pooled)"
 )
 
 NO_FOLDS = {
     "given": _OWN_TEST,
     "stratified": _OWN_TEST,
     "grouped": _OWN_TEST,
-    "partition": "splits.method is partition: there is one fold only",
+    "partition": "splits.method is partition: there is one fold only; take fixed_test",
 }
 """Why the runs of all folds cannot be pooled, by the method of the splits."""
 

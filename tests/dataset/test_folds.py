@@ -88,6 +88,35 @@ def test_partition_column():
         assign(Splits(method="partition"), items)
 
 
+@pytest.mark.parametrize("groups", [False, True])
+def test_a_fixed_test_partition_with_folds_of_the_rest(groups):
+    labels = [i % 2 for i in range(60)]
+    part = ["test" if i < 20 else ("dev" if i < 30 else "train") for i in range(60)]
+    names = [f"g{i // 4}" for i in range(60)] if groups else None
+    items = items_of(labels, names, partition=part)
+    folds = assign(Splits(method="fixed_test", folds=4), items)
+    assert list(folds) == ["1", "2", "3", "4"]
+    tested = {f"i{i}" for i in range(20)}
+    in_dev = Counter()
+    for partitions in folds.values():
+        assert {i for i, p in partitions.items() if p == "test"} == tested
+        dev = [item for item in items if partitions[item.id] == "dev"]
+        assert 8 <= len(dev) <= 12
+        assert Counter(item.label for item in dev)["0"] == len(dev) / 2
+        in_dev.update(item.id for item in dev)
+        if groups:
+            assert all(
+                len({partitions[item.id] for item in items if item.group == g}) == 1
+                for g in set(names)
+            )
+    assert in_dev == Counter(item.id for item in items if item.id not in tested)
+
+
+def test_a_fixed_test_partition_draws_its_own_dev():
+    with pytest.raises(ValueError, match="fixed_test: dev is each part of the rest in turn"):
+        Splits(method="fixed_test", dev={"method": "holdout"})
+
+
 def test_too_few_items_of_a_class():
     with pytest.raises(UserError, match="class '1' has 4 items, fewer than 5 folds"):
         assign(Splits(folds=5), items_of([0] * 9 + [1] * 4))

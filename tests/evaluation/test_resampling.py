@@ -184,8 +184,8 @@ def test_folds_count_alike_over_the_whole_study():
 
 def test_the_fewest_units_that_stay_in_their_fold():
     folds = left_out([5] * 4, FEWEST)
-    assert within_folds([FEWEST, 9])
-    assert not within_folds([FEWEST - 1, 9])
+    assert within_folds([range(FEWEST), range(100, 109)])
+    assert not within_folds([range(FEWEST - 1), range(100, 109)])
     # Each fold's own resamples, from a source of its own: what other folds hold changes none.
     alone = bootstrap_means(folds[:1], 2)
     both = bootstrap_means([folds[0], one_class([False] * 10)], 2)
@@ -208,6 +208,17 @@ def test_a_further_system_leaves_the_others_means_over_the_whole_study():
     few = [FoldDecisions(true[f], predicted[f, :2], named[f]) for f in range(4)]
     many = [FoldDecisions(true[f], predicted[f], named[f]) for f in range(4)]
     assert np.array_equal(bootstrap_means(few, 3), bootstrap_means(many, 3)[:, :2])
+
+
+def test_folds_of_one_test_partition_are_drawn_together():
+    """The same items five times over are not five times as many."""
+    hits = np.arange(80) < 60
+    one = bootstrap_interval([one_class(hits, np.arange(80))], 2, resamples=20000)
+    same = [one_class(hits, np.arange(80)) for _ in range(5)]
+    assert not within_folds([fold.groups for fold in same])
+    assert np.array(bootstrap_interval(same, 2, resamples=20000)) == pytest.approx(
+        np.array(one), abs=1 / 80
+    )
 
 
 @pytest.mark.parametrize("folds", [[], [one_class([])]])

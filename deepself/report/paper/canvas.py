@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deepself.report.paper.writing import one_line
 from deepself.store.files import atomic_path
 
 COLUMN, PAGE = 89 / 25.4, 183 / 25.4
@@ -26,7 +27,7 @@ STYLE: dict[Any, Any] = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "legend.frameon": False,
-    "pdf.fonttype": 42,  # fonts as outlines that can be edited
+    "pdf.fonttype": 42,  # TrueType, which journals ask for, and which keeps text editable
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "deepself",  # ids that do not change from time to time
     "text.parse_math": False,  # a class called $x$ is only a name
@@ -56,10 +57,9 @@ def drawing(width: float, height: float, folder: Path, name: str) -> Iterator[An
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    # A script that the font lacks is drawn as boxes, and that is no reason to warn at each letter.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    with mpl.rc_context(), _quiet():
+        mpl.rcdefaults()  # a matplotlibrc of the user's would change the bytes
+        mpl.rcParams.update(STYLE)
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         figure.draw_without_rendering()
@@ -69,7 +69,21 @@ def drawing(width: float, height: float, folder: Path, name: str) -> Iterator[An
                 figure.savefig(temporary, format=suffix[1:], metadata=metadata)
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warning for each letter that the font lacks: it is drawn as a box."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def short(name: str) -> str:
     """A name that leaves room for the figure."""
-    plain = " ".join(name.split())
+    plain = one_line(name)
     return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"

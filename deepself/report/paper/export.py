@@ -1,7 +1,7 @@
 """Writing a study's tables and figures for a paper."""
 
-import shutil
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deepself.evaluation.comparisons import comparisons
@@ -21,11 +21,18 @@ CLASSES = 60
 CURVES = 3
 """Networks whose curves are drawn, the best ones."""
 
+OURS = re.compile(
+    r"(ranking|folds|classes|comparisons|fusions|cost|data)\.(csv|md|tex)"
+    r"|(forest|critical_difference|comparisons|reliability|recalls|(confusion|curves)-.+)"
+    r"\.(svg|pdf)"
+)
+"""Names of the files that a report may leave in the two folders."""
+
 
 def export(study: Study, layout: Layout) -> tuple[list[Path], list[Path]]:
     """Write all tables and figures of a study that is scored; return both.
 
-    Both folders are made anew: what an earlier report left of other systems goes.
+    What an earlier report left of other systems goes; files of any other name stay.
 
     Raises
     ------
@@ -33,9 +40,10 @@ def export(study: Study, layout: Layout) -> tuple[list[Path], list[Path]]:
         As `deepself.report.render.render`.
     """
     ranked = ranking(study, layout)
-    for folder in (layout.tables, layout.figures):
-        shutil.rmtree(folder, ignore_errors=True)
-    return _tables(study, layout, ranked), _figures(study, layout, ranked)
+    written = _tables(study, layout, ranked), _figures(study, layout, ranked)
+    for folder, files in zip((layout.tables, layout.figures), written, strict=True):
+        _remove_others(folder, files)
+    return written
 
 
 def _tables(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> list[Path]:
@@ -63,19 +71,28 @@ def _tables(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> list[Path
 def _figures(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> list[Path]:
     folder, classes = layout.figures, read_dataset(layout)["classes"]
     pairs, over_folds = by_pair(comparisons(layout)), mean_ranks(ranked)
-    figures.forest(ranked, 1 / len(classes), folder)
+    made = [figures.forest(ranked, 1 / len(classes), folder)]
     if over_folds is not None:
-        figures.critical_difference(ranked, over_folds, folder)
+        made.append(figures.critical_difference(ranked, over_folds, folder))
     if pairs:
-        figures.comparisons(ranked, pairs, folder)
-    figures.confusion(matrices(layout, ranked, classes, {}), classes, folder)
-    figures.reliability(layout, ranked, folder)
+        made.append(figures.comparisons(ranked, pairs, folder))
+    best = matrices(layout, ranked, classes, {})[: figures.LINES]
+    made += [figures.confusion(matrix, classes, folder) for matrix in best]
+    made.append(figures.reliability(layout, ranked, folder))
     if len(classes) <= CLASSES:
-        figures.recalls(layout, ranked[0], classes, folder)
+        made.append(figures.recalls(layout, ranked[0], classes, folder))
     found = require_complete(study, layout)
     networks = [
         r.name for r in ranked if r.kind == "model" and study.models[r.name].network is not None
     ]
     for name in networks[:CURVES]:
-        figures.curves(name, [r for r in found if (r.name, r.kind) == (name, "model")], folder)
-    return sorted(folder.iterdir())
+        runs = [r for r in found if (r.name, r.kind) == (name, "model")]
+        made.append(figures.curves(name, runs, folder))
+    return [file for files in made for file in files]
+
+
+def _remove_others(folder: Path, files: Iterable[Path]) -> None:
+    """Remove what a report may have left in a folder, other than these files."""
+    for path in folder.iterdir():
+        if path not in files and OURS.fullmatch(path.name) and path.is_file():
+            path.unlink()

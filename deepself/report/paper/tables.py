@@ -23,6 +23,9 @@ SHOWN = {
 }
 """Scores beside UAR, with their titles."""
 
+COLUMNS = 10
+"""Systems that the table of recalls shows, the best ones; its CSV has all."""
+
 PAIRED = 40
 """Of up to so many systems all pairs are listed; of more, those with the best."""
 
@@ -51,7 +54,8 @@ def ranking(
         test = scores["test", "recording", "uar"]
         others = (_mean(scores.get(("test", "recording", key))) for key in SHOWN)
         dev = scores["dev", "recording", "uar"].mean
-        rows.append([name, "chance", score(test.mean), _interval(test), score(dev), *others, "–"])
+        interval = _interval(test) if name == "random" else "–"  # always the same answer
+        rows.append([name, "chance", score(test.mean), interval, score(dev), *others, "–"])
         full.append([name, "chance", None, *_values(scores), None])
     return Table(
         "ranking",
@@ -88,7 +92,7 @@ def folds(ranked: Sequence[Ranked], names: Sequence[str]) -> Table:
 
 
 def classes(layout: Layout, ranked: Sequence[Ranked], labels: Sequence[str], over: str) -> Table:
-    """Recall of each class on test: a row a class, a column a system."""
+    """Recall of each class on test: a row a class, a column for each of the best systems."""
     found = {
         (row["name"], row["kind"], row["label"]): row
         for row in read_table(layout.class_summary)
@@ -97,15 +101,16 @@ def classes(layout: Layout, ranked: Sequence[Ranked], labels: Sequence[str], ove
     rows, full = [], []
     for label in labels:
         own = [found[r.name, r.kind, label] for r in ranked]
-        rows.append([label, *(_recall(cell) for cell in own)])
+        rows.append([label, *(_recall(cell) for cell in own[:COLUMNS])])
         full += [
             [label, r.name, *(float(cell[k]) if cell[k] else None for k in ("mean", "low", "high"))]
             for r, cell in zip(ranked, own, strict=True)
         ]
+    best = f" The best {COLUMNS} of {len(ranked)} systems." if len(ranked) > COLUMNS else ""
     return Table(
         "classes",
-        f"Recall of each class on test, {over}, with 95 % bootstrap interval.",
-        ["class", *(r.name for r in ranked)],
+        f"Recall of each class on test, {over}, with 95 % bootstrap interval.{best}",
+        ["class", *(r.name for r in ranked[:COLUMNS])],
         rows,
         1,
         ["class", "system", "recall", "low", "high"],

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +28,13 @@ TEX = {
     "×": r"$\times$",
     "≥": r"$\geq$",
     "\N{MINUS SIGN}": r"$-$",
-    "–": "--",
-    "\N{NO-BREAK SPACE}": "~",
+    "|": r"\textbar{}",
+    "[": "{[}",  # at the start of a row these two would belong to the row before
+    "*": "{*}",
 }
 """What LaTeX would read as its own, and signs that its fonts keep elsewhere."""
 
-MARKDOWN = {sign: "\\" + sign for sign in "\\|*`[]"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+MARKDOWN = {sign: "\\" + sign for sign in "\\|*`[]$~"} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,14 @@ def as_latex(table: Table, label: str) -> str:
 
 def tex(text: str) -> str:
     """Text that LaTeX sets as it is, on one line."""
-    return _escaped(" ".join(text.split()), TEX)
+    apart = re.sub("-(?=-)", "-{}", _escaped(text, TEX))  # two hyphens would become a dash
+    return apart.replace("–", "--")
+
+
+def one_line(text: str) -> str:
+    """Text without breaks and control characters, which neither LaTeX nor XML can hold."""
+    return "".join(c for c in " ".join(text.split()) if unicodedata.category(c) not in ("Cc", "Cs"))
 
 
 def _escaped(text: str, signs: dict[str, str]) -> str:
-    return "".join(signs.get(sign, sign) for sign in text)
+    return "".join(signs.get(sign, sign) for sign in one_line(text))
