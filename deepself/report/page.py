@@ -7,21 +7,21 @@ from typing import Any
 
 from deepself.store.files import write_text
 
-PAGE = Path(__file__).parent
+TEMPLATES = Path(__file__).parent / "templates"
 
 SCRIPTS = ("report.js", "switch.js", "variants.js")
 """In their order: the others use what the first has defined."""
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:
-    """Render one of the templates beside this file and write it; return its path.
+    """Render a template and write it; return its path.
 
     Parameters
     ----------
     path
         The page to write.
     template
-        Name of the template.
+        Name of the template, one of `templates/`.
     **content
         All that it shows, with the page's `figures` by key.
     """
@@ -29,7 +29,7 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
     from plotly.offline import get_plotlyjs
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PAGE),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,  # labels, ids and paths come from the data set, whoever made it
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -45,8 +45,8 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
     }
     page = environment.get_template(template).render(
         **content,
-        style=(PAGE / "report.css").read_text(encoding="utf-8"),
-        script="".join((PAGE / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        script="".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS),
         plotly=get_plotlyjs(),
     )
     write_text(path, page)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from safetensors.numpy import load_file
 from deepself.cli import main
 from deepself.errors import UserError
 from deepself.report.map import COLOURS, SYMBOLS, items_map
+from deepself.report.page import TEMPLATES
 from deepself.report.placing import COLUMNS, about, make_map
 from deepself.report.render import render
 from deepself.store.features import FeatureFile
@@ -359,7 +359,7 @@ def luminance(colour):
 
 
 def test_colours_stand_out_from_the_light_and_the_dark_page():
-    style = Path(render.__code__.co_filename).with_name("report.css").read_text()
+    style = (TEMPLATES / "report.css").read_text()
     grounds = re.findall(r"--ground: (#\w{6})", style)
     for number, ground in enumerate(grounds):
         found = [re.findall(rf"--{name[1:]}: (#\w{{6}})", style)[number] for name in COLOURS]
