@@ -1,13 +1,18 @@
 """Figures for a paper: there, the same bytes each time, and with all that they should show."""
 
+import os
 import re
+import subprocess
+import sys
 import warnings
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
 from deepself.report.paper.canvas import LONGEST, short
 from deepself.report.paper.export import export
+from deepself.report.paper.figures import _ticks
 from deepself.report.ranking import ranking
 from tests.synthetic import HOSTILE, Plan, build, finish
 
@@ -79,21 +84,50 @@ def test_counts_stand_in_the_confusion(tree):
     assert sum(counts) == 90 * 2
 
 
-def test_the_same_study_gives_the_same_bytes(tree):
+def test_the_same_study_gives_the_same_bytes_whatever_the_user_has_set(tree):
+    import matplotlib as mpl
+
     before = {p.name: p.read_bytes() for p in tree.layout.figures.iterdir()}
-    export(tree.study, tree.layout)
+    with mpl.rc_context({"font.size": 20, "svg.fonttype": "path", "lines.marker": "x"}):
+        export(tree.study, tree.layout)
+        assert mpl.rcParams["font.size"] == 20
     after = {p.name: p.read_bytes() for p in tree.layout.figures.iterdir()}
     assert [name for name in before if before[name] != after[name]] == []
 
 
-def test_many_classes_and_systems_are_drawn_without_numbers(tmp_path):
-    plan = Plan(classes=tuple(f"c{i}" for i in range(70)), items=210, models=70, fusions=False)
+def test_letters_that_the_font_lacks_are_no_reason_to_write_anything(tree, monkeypatch):
+    monkeypatch.chdir(tree.path.parent)
+    command = [sys.executable, "-m", "deepself", "report", str(tree.path)]
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, env=path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("last", [1.5, 2.0, 6.3, 14.9, 15.1, 37.0, 70.2, 201.0, 5000.0])
+def test_an_axis_of_ranks_has_room_for_its_numbers(last):
+    ticks = _ticks(last)
+    assert ticks[0] == 1
+    assert ticks[-1] <= last
+    assert len(ticks) <= 15
+    assert last > 14 or ticks == [*range(1, int(last) + 1)]
+
+
+def test_many_classes_are_drawn_without_names_and_numbers(tmp_path):
+    plan = Plan(classes=tuple(f"c{i}" for i in range(70)), items=210, models=1)
     tree = finish(build(tmp_path, plan))
     export(tree.study, tree.layout)
-    best = ranking(tree.study, tree.layout)[0].name
-    said = texts(tree.layout.figures / f"confusion-{best}.svg")
-    assert "c3" not in said
+    said = texts(tree.layout.figures / "confusion-picture_cnn.svg")
+    assert "predicted" in said
+    assert not {"c3", "3"} & {*said}
     assert not (tree.layout.figures / "recalls.svg").exists()
+
+
+def test_of_many_systems_the_best_are_drawn(tmp_path):
+    tree = finish(build(tmp_path, Plan(items=30, models=70, fusions=False)))
+    export(tree.study, tree.layout)
+    ranks = texts(tree.layout.figures / "critical_difference.svg")
+    assert any("best 20 of 70" in text for text in ranks)
+    assert sum("(" in text for text in ranks) == 20
     assert any("(best 60 of 70)" in text for text in texts(tree.layout.figures / "forest.svg"))
 
 
@@ -108,5 +142,6 @@ def test_a_study_of_one_model_and_fold(tmp_path):
 
 
 def test_short_names_stay_as_they_are():
-    assert short("a\n b") == "a b"
+    assert short("a\n b\x07") == "a b"
     assert len(short("x" * 99)) == LONGEST
+    assert len({short(f"{'x' * 99}_{number}") for number in range(20)}) == 20

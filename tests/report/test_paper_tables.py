@@ -10,7 +10,7 @@ import pytest
 from deepself.cli import main
 from deepself.report.page import score
 from deepself.report.paper.export import export
-from deepself.report.paper.writing import as_latex, as_markdown, tex
+from deepself.report.paper.writing import Table, as_latex, as_markdown, tex
 from deepself.report.ranking import indistinct, ranking
 from deepself.store.files import read_table
 from tests.synthetic import HOSTILE, Plan, build, finish
@@ -100,8 +100,23 @@ def test_signs_of_latex_are_only_letters():
         r"a\_b \& 5 \% \$x\$ \#1 \{c\} \textasciitilde{}\textasciicircum{}\textbackslash{} "
         r"\textless{}d\textgreater{}"
     )
-    assert tex("one\ntwo") == "one two"
+    assert tex("one\ntwo\x07") == "one two"
+    assert tex("a---b – c") == "a-{}-{}-b -- c"
     assert tex("−0.01 ± 0.2") == r"$-$0.01 $\pm$ 0.2"
+
+
+@pytest.mark.parametrize("start", ["[2]", "*", r"\[a]"])
+def test_no_row_is_read_as_the_end_of_the_row_before(start):
+    # After its line break LaTeX looks for a star and for a length in brackets.
+    table = Table("t", "c.", ["a"], [["x"], [f"{start} y"]], 1, [], [])
+    rows = body_of(as_latex(table, "l")).splitlines()[1:]
+    assert not rows[1].startswith(("[", "*"))
+    assert rows[1].endswith(r" y \\")
+
+
+def test_markdown_is_one_line_a_row_without_formulas():
+    table = Table("t", "c.", ["a"], [["x\r\n$y_1$ ~~z~~"]], 1, [], [])
+    assert as_markdown(table).splitlines()[4] == r"| x \$y_1\$ \~\~z\~\~ |"
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")
@@ -149,6 +164,10 @@ def test_of_many_systems_only_pairs_with_the_best_are_listed(tmp_path):
     assert {row["first"] for row in rows} == {best}
     assert not (tree.layout.tables / "fusions.csv").exists()
     assert "820 pairs" in (tree.layout.tables / "comparisons.md").read_text()
+    assert len({row["system"] for row in read(tree, "classes")}) == 41
+    caption, _, header, *_ = (tree.layout.tables / "classes.md").read_text().splitlines()
+    assert caption.endswith("The best 10 of 41 systems.")
+    assert len(cells_of(header)) == 1 + 10
 
 
 def test_one_model_has_tables_without_pairs(tmp_path, monkeypatch, capsys):
@@ -160,6 +179,13 @@ def test_one_model_has_tables_without_pairs(tmp_path, monkeypatch, capsys):
     assert read(tree, "ranking")[0]["p_bootstrap_holm"] == ""
 
 
+def test_a_class_that_a_fold_lacks_has_the_recall_of_the_others(tmp_path):
+    tree = finish(build(tmp_path, Plan(classes=("a", "b", "c", "d", "e"), items=12)))
+    export(tree.study, tree.layout)
+    assert any(row["absent"] == "3" for row in read_table(tree.layout.scores))
+    assert all(0 <= float(row["recall"]) <= 1 for row in read(tree, "classes"))
+
+
 def test_a_comma_and_a_quote_survive(tree):
     with open(tree.layout.tables / "classes.csv", newline="", encoding="utf-8") as file:
         labels = {row["class"] for row in csv.DictReader(file)}
@@ -167,17 +193,20 @@ def test_a_comma_and_a_quote_survive(tree):
 
 
 def test_what_was_left_by_an_earlier_report_goes_and_nothing_else(tree):
-    stale, other = tree.layout.tables / "former.csv", tree.layout.folder / "mine.txt"
-    stale.write_text("x")
-    other.write_text("y")
-    export(tree.study, tree.layout)
+    stale = tree.layout.figures / "confusion-former.svg"
+    mine = [tree.layout.figures / "mine.svg", tree.layout.tables / "ranking-2.tex"]
+    mine += [tree.layout.tables / ".snakemake_timestamp", tree.layout.folder / "forest.svg"]
+    for path in (stale, *mine):
+        path.write_text("x")
+    tables, figures = export(tree.study, tree.layout)
     assert not stale.exists()
-    assert other.exists()
+    assert [path.read_text() for path in mine] == ["x"] * 4
+    assert not {*tables, *figures} & {*mine}
+    for path in mine:
+        path.unlink()
 
 
 def test_markdown_and_latex_of_one_table_say_the_same():
-    from deepself.report.paper.writing import Table
-
     table = Table("t", "c.", ["a", "b"], [["x", "1"], ["y", "2"]], 1, [], [], frozenset({0}))
     assert as_markdown(table).splitlines()[2:] == [
         "| a | b |",

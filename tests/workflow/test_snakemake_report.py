@@ -13,6 +13,11 @@ from tests.workflow.conftest import REPOSITORY, Workflow
 
 TABLES = [path.stem for path in Layout("tiny").score_tables]
 
+FIGURES = [
+    *("forest", "critical_difference", "comparisons", "reliability", "recalls"),
+    *("confusion-dense", "confusion-svm", "curves-dense"),
+]
+
 OFFLINE = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
 """A proxy that answers nobody."""
 
@@ -57,7 +62,7 @@ def variable(page, name):
 def test_results_have_categories_labels_and_captions(zipped):
     page, _ = zipped
     results, categories = variable(page, "results"), variable(page, "categories")
-    assert set(categories) == {"Data", "Report", "Scores", "Search"}
+    assert set(categories) == {"Data", "Figures", "Report", "Scores", "Search"}
     assert list(categories["Search"]) == ["dense"]
     found = {path.removeprefix("results/tiny/"): one for path, one in results.items()}
     assert {p: one["labels"] for p, one in found.items()} == {
@@ -70,6 +75,7 @@ def test_results_have_categories_labels_and_captions(zipped):
             f"searches/dense/fold-{fold}.json": {"chosen for": f"fold-{fold}"}
             for fold in ("1", "2", "3")
         },
+        **{f"figures/{name}.svg": {"figure": name} for name in FIGURES},
     }
     for path, one in found.items():
         assert "<p>" in one["caption"], path
@@ -91,7 +97,7 @@ def test_the_description_is_of_the_study_and_leads_to_its_results(zipped):
     assert "Which of 2 models classifies the recordings of recordings best" in " ".join(
         text.split()
     )
-    for category in ("Report", "Scores", "Search", "Data"):
+    for category in ("Report", "Scores", "Figures", "Search", "Data"):
         assert f"javascript:app.showCategory('{category}')" in description
 
 

@@ -84,6 +84,6 @@ def _quiet() -> Iterator[None]:
 
 
 def short(name: str) -> str:
-    """A name that leaves room for the figure."""
+    """A name that leaves room for the figure: its start and its end, where names differ."""
     plain = one_line(name)
-    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 9]}…{plain[-8:]}"

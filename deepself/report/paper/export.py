@@ -1,7 +1,7 @@
 """Writing a study's tables and figures for a paper."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from deepself.evaluation.comparisons import comparisons
@@ -40,13 +40,21 @@ def export(study: Study, layout: Layout) -> tuple[list[Path], list[Path]]:
         As `deepself.report.render.render`.
     """
     ranked = ranking(study, layout)
-    written = _tables(study, layout, ranked), _figures(study, layout, ranked)
-    for folder, files in zip((layout.tables, layout.figures), written, strict=True):
-        _remove_others(folder, files)
-    return written
+    for folder in (layout.tables, layout.figures):
+        for path in ours(folder):
+            path.unlink()
+    _write_tables(study, layout, ranked)
+    _draw_figures(study, layout, ranked)
+    return ours(layout.tables), ours(layout.figures)
 
 
-def _tables(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> list[Path]:
+def ours(folder: Path) -> list[Path]:
+    """Files in one of the two folders that a report wrote, by their names."""
+    there = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in there if OURS.fullmatch(path.name) and path.is_file())
+
+
+def _write_tables(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> None:
     dataset = read_dataset(layout)
     pairs = comparisons(layout)
     found = require_complete(study, layout)
@@ -65,34 +73,25 @@ def _tables(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> list[Path
         made.append(tables.comparisons(ranked, pairs))
     if study.fusions:
         made.append(tables.fusions(gains(study, ranked, pairs, {})))
-    return [file for table in made for file in write_all(table, layout.tables, study.name)]
+    for table in made:
+        write_all(table, layout.tables, study.name)
 
 
-def _figures(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> list[Path]:
+def _draw_figures(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> None:
     folder, classes = layout.figures, read_dataset(layout)["classes"]
     pairs, over_folds = by_pair(comparisons(layout)), mean_ranks(ranked)
-    made = [figures.forest(ranked, 1 / len(classes), folder)]
+    figures.forest(ranked, 1 / len(classes), folder)
     if over_folds is not None:
-        made.append(figures.critical_difference(ranked, over_folds, folder))
+        figures.critical_difference(ranked, over_folds, folder)
     if pairs:
-        made.append(figures.comparisons(ranked, pairs, folder))
-    best = matrices(layout, ranked, classes, {})[: figures.LINES]
-    made += [figures.confusion(matrix, classes, folder) for matrix in best]
-    made.append(figures.reliability(layout, ranked, folder))
+        figures.comparisons(ranked, pairs, folder)
+    figures.confusion(matrices(layout, ranked, classes, {}), classes, folder)
+    figures.reliability(layout, ranked, folder)
     if len(classes) <= CLASSES:
-        made.append(figures.recalls(layout, ranked[0], classes, folder))
+        figures.recalls(layout, ranked[0], classes, folder)
     found = require_complete(study, layout)
     networks = [
         r.name for r in ranked if r.kind == "model" and study.models[r.name].network is not None
     ]
     for name in networks[:CURVES]:
-        runs = [r for r in found if (r.name, r.kind) == (name, "model")]
-        made.append(figures.curves(name, runs, folder))
-    return [file for files in made for file in files]
-
-
-def _remove_others(folder: Path, files: Iterable[Path]) -> None:
-    """Remove what a report may have left in a folder, other than these files."""
-    for path in folder.iterdir():
-        if path not in files and OURS.fullmatch(path.name) and path.is_file():
-            path.unlink()
+        figures.curves(name, [r for r in found if (r.name, r.kind) == (name, "model")], folder)

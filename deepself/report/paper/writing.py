@@ -70,18 +70,15 @@ class Table:
     rule: frozenset[int] = frozenset()
 
 
-def write_all(table: Table, folder: Path, study: str) -> list[Path]:
-    """Write a table in each form; return the files."""
+def write_all(table: Table, folder: Path, study: str) -> None:
+    """Write a table in each form."""
     forms = {
         ".csv": as_csv(table.full_columns, table.full_rows),
         ".md": as_markdown(table),
         ".tex": as_latex(table, f"tab:{study}-{table.name}"),
     }
-    files = []
     for suffix, text in forms.items():
-        files.append(folder / f"{table.name}{suffix}")
-        write_text(files[-1], text)
-    return files
+        write_text(folder / f"{table.name}{suffix}", text)
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
