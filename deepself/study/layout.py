@@ -1,5 +1,6 @@
 """Where everything that a study writes is found."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,6 +148,8 @@ class Layout:
         """Remove the tables and the report: with a run that failed they are not this study's."""
         for path in (*self.score_tables, self.report):
             path.unlink(missing_ok=True)
+        for folder in (self.tables, self.figures):
+            shutil.rmtree(folder, ignore_errors=True)  # as the workflow does before it makes them
 
     @property
     def tracking(self) -> Path:

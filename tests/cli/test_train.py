@@ -17,7 +17,8 @@ def trained(tmp_path, monkeypatch):
         assert main([verb[0], "study.yaml", *verb[1:]]) == 0
     assert main(["train", "study.yaml", *MODEL, "--fold", "1"]) == 0
     layout = Layout("tiny")
-    for table in (layout.scores, layout.report):
+    for table in (layout.scores, layout.report, layout.figures / "forest.svg"):
+        table.parent.mkdir(exist_ok=True)
         table.write_text("made")
     return layout
 
@@ -42,3 +43,4 @@ def test_run_that_is_missing_takes_the_tables_back(trained):
     assert main(["train", "study.yaml", *MODEL, "--fold", "1", *wrong]) == 1
     assert not trained.scores.exists()
     assert not trained.report.exists()
+    assert not trained.figures.exists()
