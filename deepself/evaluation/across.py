@@ -1,20 +1,15 @@
 """Systems of several studies of one data set, measured on one protocol."""
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepself.errors import UserError
-from deepself.evaluation.comparisons import COMPARISONS, Comparison, compare
+from deepself.evaluation.comparisons import Comparison, compare
 from deepself.evaluation.evaluate import Evaluated, chances
 from deepself.evaluation.protocol import Protocol, Truth, protocol
-from deepself.evaluation.scores import SUMMARY, evaluate_study
-from deepself.evaluation.scoring import SCORES
-from deepself.store.files import write_table
+from deepself.evaluation.scores import evaluate_study
 from deepself.study import Layout, Study
 from deepself.study.identity import read_dataset
 
@@ -147,30 +142,6 @@ def dev_difference(first: Protocol, other: Protocol, file: str, first_file: str)
         if problem:
             return problem
     return ""
-
-
-def write_comparisons(path: Path, pairs: Iterable[Comparison]) -> None:
-    """Write pairs with the columns of a study's comparisons.csv."""
-    rows = [[*_cells(values), "yes" if apart else "no"] for *values, apart in map(astuple, pairs)]
-    write_table(path, COMPARISONS, rows)
-
-
-def write_summary(path: Path, systems: Iterable[Evaluated]) -> None:
-    """Write scores over runs with the columns of a study's summary.csv."""
-    write_table(path, SUMMARY, (row for system in systems for row in _summary(system)))
-
-
-def _summary(system: Evaluated) -> Iterator[list[Any]]:
-    for (partition, level), over in system.overall.items():
-        ends = np.stack([over.mean, over.sd, over.low, over.high], axis=1)
-        for score, row in zip(SCORES, ends.tolist(), strict=True):
-            key = [system.name, system.kind, partition, level, score]
-            yield [*key, over.runs, *_cells(row)]
-
-
-def _cells(values: Iterable[Any]) -> list[Any]:
-    """Values as they are written; what does not exist is an empty cell."""
-    return ["" if isinstance(v, float) and math.isnan(v) else v for v in values]
 
 
 def _require_different(studies: Sequence[Scored]) -> None:

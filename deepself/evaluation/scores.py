@@ -89,9 +89,19 @@ def write_tables(layout: Layout, found: Sequence[Evaluated], measured: Protocol)
     write_table(layout.class_scores, CLASS, _classes(found, classes))
     write_table(layout.confusion, CONFUSION, _confusion(found, classes))
     write_table(layout.reliability, RELIABILITY, _reliability(found))
-    write_table(layout.comparisons, COMPARISONS, _comparisons(compared))
+    write_comparisons(layout.comparisons, compared)
     write_table(layout.class_summary, CLASS_SUMMARY, _class_summary(found, classes))
-    write_table(layout.summary, SUMMARY, _summary([*found, *chances(measured)]))
+    write_summary(layout.summary, [*found, *chances(measured)])
+
+
+def write_comparisons(path: Path, compared: Iterable[Comparison]) -> None:
+    """Write pairs as a table with the columns `COMPARISONS`."""
+    write_table(path, COMPARISONS, _comparisons(compared))
+
+
+def write_summary(path: Path, found: Sequence[Evaluated]) -> None:
+    """Write scores over runs as a table with the columns `SUMMARY`."""
+    write_table(path, SUMMARY, _summary(found))
 
 
 def _runs(found: Iterable[Evaluated]) -> Iterator[list[Any]]:

@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from deepself.errors import UserError
-from deepself.evaluation.across import Across, Scored, write_comparisons, write_summary
+from deepself.evaluation.across import Across, Scored
 from deepself.evaluation.evaluate import Evaluated, Over
 from deepself.evaluation.provenance import git_commit, study_yaml
 from deepself.evaluation.resampling import FEWEST, RESAMPLES
 from deepself.evaluation.results import require_complete
+from deepself.evaluation.scores import write_comparisons, write_summary
 from deepself.evaluation.scoring import SCORES
 from deepself.report import figures, tables
 from deepself.report.comparing import by_pair, compared
