@@ -181,8 +181,8 @@ class Graph:
     @property
     def searched(self) -> str:
         """Pattern of the names of the models that are searched."""
-        names = [name for name, model in self.study.models.items() if model.search is not None]
-        return "|".join(map(re.escape, names)) or "(?!)"
+        models = self.study.models.items()
+        return _any_of([name for name, model in models if model.search is not None])
 
     def weights_of_trial(self, model: str, fold: str) -> list[Path]:
         """Files that a trial's networks start from."""
@@ -212,10 +212,15 @@ class Graph:
         """All choices."""
         return [file for files in choice_files(self.study, self.layout).values() for file in files]
 
-    def models_of(self, *folds: str) -> str:
-        """Pattern of the names of the models whose folds are trained in one of these ways."""
-        names = [name for name, model in self.study.models.items() if model.folds in folds]
-        return "|".join(map(re.escape, names)) or "(?!)"  # which no name matches
+    def networks(self, *folds: str) -> str:
+        """Pattern of the names of the networks whose folds are trained in one of these ways."""
+        models = self.study.models.items()
+        return _any_of([n for n, m in models if m.network is not None and m.folds in folds])
+
+    def classifiers(self, *folds: str) -> str:
+        """Pattern of the names of the classifiers whose folds are trained in one of these ways."""
+        models = self.study.models.items()
+        return _any_of([n for n, m in models if m.network is None and m.folds in folds])
 
     def run_files(self, name: str) -> list[Path]:
         """A file of all runs of `{model}`: their folds are known before `split` has run."""
@@ -299,3 +304,8 @@ class Graph:
         return (
             f"what is done is kept; to score and report it as it is: deepself partial {self._file}"
         )
+
+
+def _any_of(names: Sequence[str]) -> str:
+    """Pattern that matches these names and no others."""
+    return "|".join(map(re.escape, names)) or "(?!)"

@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -53,10 +53,21 @@ def claim_device(wanted: str) -> Iterator[str]:
 
 
 def choose_device(wanted: str) -> str:
-    """`auto` is the GPU where there is one."""
-    if wanted == "cuda" and not torch.cuda.is_available():
+    """`auto` is the GPU where there is one that this job may use."""
+    if wanted == "cpu" or (wanted == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
         raise UserError("--device cuda: this PyTorch sees no GPU; use --device cpu")
-    return "cuda" if wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available()) else "cpu"
+    if wanted == "auto" and _without_gpu(os.environ):
+        print("this SLURM job has no GPU of its own, and leaves those that it sees to others")
+        return "cpu"
+    return "cuda"
+
+
+def _without_gpu(environ: Mapping[str, str]) -> bool:
+    """Whether this is a job of SLURM that was given no GPU: it may see other jobs' ones."""
+    given = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL", "CUDA_VISIBLE_DEVICES")
+    return "SLURM_JOB_ID" in environ and not any(environ.get(name) for name in given)
 
 
 def _gpus() -> list[str]:

@@ -126,6 +126,20 @@ def test_gpus_are_claimed_by_what_they_are_not_by_their_number(gpus, start, tmp_
     assert gpus == [1, 1]
 
 
+def test_a_slurm_job_takes_no_gpu_that_it_was_not_given(gpus, monkeypatch, capsys):
+    for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    with claim_device("auto") as device:
+        assert device == "cpu"
+    assert "this SLURM job has no GPU of its own" in capsys.readouterr().out
+    with claim_device("cuda") as device:  # asked for by name
+        assert device == "cuda:0"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with claim_device("auto") as device:
+        assert device == "cuda:0"
+
+
 def test_folder_of_claims_is_the_users_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
     folder = claims_folder()

@@ -1,5 +1,5 @@
 rule trial:
-    """Try values of a model's search on one fold; test is not looked at."""
+    """Try values of a network's search on one fold; test is not looked at."""
     input:
         features=features_of_model,
         weights=weights_of_trial,
@@ -12,11 +12,12 @@ rule trial:
     benchmark:
         graph.layout.folder / "benchmarks/trial/{model}/fold-{fold}-trial-{trial}.tsv"
     wildcard_constraints:
-        model=graph.searched,
+        model=graph.networks("apart"),
         trial="[0-9]+",
     conda:
         "../../envs/conda.yaml"
     resources:
+        gpu=1,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
@@ -25,6 +26,15 @@ rule trial:
     shell:
         "deepself trial {params.study} --model {wildcards.model} --fold {wildcards.fold:q}"
         " --trial {wildcards.trial} --threads {threads} > {log} 2>&1"
+
+
+use rule trial as trial_classifier with:
+    wildcard_constraints:
+        model=graph.classifiers("apart"),
+        trial="[0-9]+",
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
 
 
 rule choose:

@@ -1,8 +1,10 @@
+# Networks ask for a GPU each, which counts where there is a limit of them; classifiers do not.
+
 RUN = graph.layout.run("{model}", "{fold}", "{seed}")
 
 
 rule train:
-    """Train one model on one fold with one seed."""
+    """Train one network on one fold with one seed."""
     input:
         features=features_of_model,
         weights=weights_of_model,
@@ -18,10 +20,11 @@ rule train:
     benchmark:
         graph.layout.folder / "benchmarks/train/{model}/fold-{fold}-seed-{seed}.tsv"
     wildcard_constraints:
-        model=graph.models_of("apart"),
+        model=graph.networks("apart"),
     conda:
         "../../envs/conda.yaml"
     resources:
+        gpu=1,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
@@ -32,8 +35,16 @@ rule train:
         " --seed {wildcards.seed} --threads {threads} > {log} 2>&1"
 
 
+use rule train as train_classifier with:
+    wildcard_constraints:
+        model=graph.classifiers("apart"),
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
+
+
 rule train_together:
-    """Train one model on all folds with all seeds in one job, which starts up once."""
+    """Train one network on all folds with all seeds in one job, which starts up once."""
     input:
         features=features_of_model,
         weights=weights_of_all_runs,
@@ -48,11 +59,12 @@ rule train_together:
     benchmark:
         graph.layout.folder / "benchmarks/train/{model}.tsv"
     wildcard_constraints:
-        model=graph.models_of("together", "batched"),
+        model=graph.networks("together", "batched"),
     conda:
         "../../envs/conda.yaml"
     threads: graph.runs_at_once
     resources:
+        gpu=1,
         mem_mb=lambda wildcards, threads, attempt: 2000 * (1 + threads) * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
@@ -61,3 +73,11 @@ rule train_together:
     shell:
         "deepself train {params.study} --model {wildcards.model} --all --threads {threads}"
         " > {log} 2>&1"
+
+
+use rule train_together as train_classifier_together with:
+    wildcard_constraints:
+        model=graph.classifiers("together"),
+    resources:
+        mem_mb=lambda wildcards, threads, attempt: 2000 * (1 + threads) * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
