@@ -14,9 +14,12 @@ def run(args: argparse.Namespace) -> None:
     """Score."""
     from deepself.evaluation.scores import score_study
     from deepself.store.files import read_table
+    from deepself.store.whole import WHOLE, forget_whole
 
     study, layout = open_study(args)
     path = score_study(study, layout)
+    for kept in layout.folder.glob(f"*/*/*/*/{WHOLE}"):  # of runs and trials, which are all known
+        forget_whole(kept.parent)
     rows = [
         row
         for row in read_table(path)

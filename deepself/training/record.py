@@ -12,11 +12,15 @@ import torch
 from deepself.evaluation.metrics import accuracy, uar
 from deepself.store.files import atomic_path, write_json, write_table
 from deepself.store.predictions import Predictions, write_predictions
+from deepself.store.whole import keep_whole
 from deepself.training.data import Part
 from deepself.training.fit import Fitted
 from deepself.training.job import Job
 from deepself.training.outcome import Outcome, Snapshot
 from deepself.versions import NETWORK_PACKAGES, versions
+
+WEIGHTS, PREDICTIONS = "weights.safetensors", "predictions.csv"
+HISTORY, RECORD = "history.csv", "run.json"
 
 SNAPSHOTS = "snapshots"
 """Where in its folder a run keeps what cycles of its learning rate ended with, numbered from 1."""
@@ -101,16 +105,28 @@ def _scores(part: Part, outcome: Outcome, name: str) -> dict[str, float]:
     }
 
 
-def write_run(job: Job, fitted: Fitted, record: dict[str, Any]) -> None:
-    """Write the run's files, each whole; `run.json` comes last and says that all are there."""
+def write_run(job: Job, fitted: Fitted, record: dict[str, Any], identity: str) -> None:
+    """Write the run's files, each whole; `run.json` comes last and says that all are there.
+
+    Parameters
+    ----------
+    job, fitted, record
+        The run, what came of it, and the content of `run.json`.
+    identity
+        Digest of all that its numbers depend on: a job that is started in this one's place, by a
+        workflow that did not see it end, finds the files by it.
+    """
     folder, outcome = job.folder, fitted.outcome
     if (folder / SNAPSHOTS).exists():  # of an earlier run, which may have had more of them
         shutil.rmtree(folder / SNAPSHOTS)
     for number, snapshot in enumerate(outcome.snapshots, 1):
         _write(folder / SNAPSHOTS / str(number), snapshot, fitted.parts, job.classes)
     _write(folder, outcome, fitted.parts, job.classes)
-    write_table(folder / "history.csv", outcome.columns, outcome.history)
-    write_json(folder / "run.json", record)
+    write_table(folder / HISTORY, outcome.columns, outcome.history)
+    write_json(folder / RECORD, record)
+    snapshots = [f"{SNAPSHOTS}/{n}" for n in range(1, len(outcome.snapshots) + 1)]
+    made = [f"{part}/{name}" for part in (".", *snapshots) for name in (WEIGHTS, PREDICTIONS)]
+    keep_whole(folder, [*made, HISTORY, RECORD], identity)
 
 
 def _write(
@@ -119,10 +135,10 @@ def _write(
     """Write weights, and what they predict."""
     from safetensors.numpy import save
 
-    with atomic_path(folder / "weights.safetensors") as temporary:
+    with atomic_path(folder / WEIGHTS) as temporary:
         contiguous = {k: np.asarray(v, order="C") for k, v in made.weights.items()}
         temporary.write_bytes(save(contiguous))
-    write_predictions(folder / "predictions.csv", _predictions(parts, classes, made.probabilities))
+    write_predictions(folder / PREDICTIONS, _predictions(parts, classes, made.probabilities))
 
 
 def _predictions(

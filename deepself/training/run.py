@@ -8,14 +8,15 @@ from typing import Any
 import torch
 
 from deepself.malloc import keep_freed_memory
-from deepself.store.files import Claim
+from deepself.store.files import Claim, read_json
+from deepself.store.whole import take_whole
 from deepself.study.models import Classifier
 from deepself.training.checkpoints import CHECKPOINT, EVERY, Checkpoints, identity_of
 from deepself.training.devices import claim_device
 from deepself.training.fit import fit
 from deepself.training.job import Job
 from deepself.training.memory import peak_memory
-from deepself.training.record import record_of, write_run
+from deepself.training.record import RECORD, record_of, write_run
 from deepself.training.signals import STOPPED, Signals, signals
 
 _begun = itertools.count()
@@ -32,7 +33,8 @@ def train(
 ) -> dict[str, Any]:
     """Train one run and write its folder.
 
-    A run that was killed goes on from its checkpoint, and ends as if it had not been.
+    A run that was killed goes on from its checkpoint, and ends as if it had not been. One that
+    ended after its workflow was killed is not repeated.
 
     Parameters
     ----------
@@ -63,13 +65,17 @@ def train(
     classical = isinstance(job.method, Classifier)  # it computes on the CPU, and does not listen
     listening = nullcontext(Signals()) if classical else signals()
     with claim_device("cpu" if classical else device) as chosen, listening as noted:
-        checkpoints = Checkpoints(job.folder / CHECKPOINT, identity_of(job, chosen), every, keep)
+        identity = identity_of(job, chosen)
+        if take_whole(job.folder, RECORD, identity):
+            print("was trained before, while no workflow looked on; nothing to do", flush=True)
+            return read_json(job.folder / RECORD)
+        checkpoints = Checkpoints(job.folder / CHECKPOINT, identity, every, keep)
         fitted = fit(job, chosen, ("dev", "test"), checkpoints, noted, among=among)
         record = record_of(job, fitted, chosen, threads, time.perf_counter() - start)
         if alone:
             record["memory"] = peak_memory()
         claim.verify()
-        write_run(job, fitted, record)
+        write_run(job, fitted, record, identity)
     if not keep:
         checkpoints.remove()
     elif noted.stop:  # this run is whole; those that would follow must not begin

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deepself.malloc import keep_freed_memory
 from deepself.store.files import Claim, read_json
+from deepself.store.whole import take_whole
 from deepself.study.identity import digest
 from deepself.study.models import Classifier
 from deepself.training.batched import SideBySide
@@ -23,7 +24,7 @@ from deepself.training.job import Job
 from deepself.training.network import named, probabilities
 from deepself.training.outcome import Outcome, Snapshot
 from deepself.training.processes import in_processes
-from deepself.training.record import record_of, write_run
+from deepself.training.record import RECORD, record_of, write_run
 from deepself.training.run import train
 from deepself.training.signals import STOPPED, Signals, signals
 from deepself.training.stacked import obstacle
@@ -60,7 +61,11 @@ def train_together(
                 train(job, threads, chosen, every, keep=True)
     for job in jobs:
         (job.folder / CHECKPOINT).unlink(missing_ok=True)
-    return [read_json(job.folder / "run.json") for job in jobs]
+    return _records(jobs)
+
+
+def _records(jobs: Sequence[Job]) -> list[dict[str, Any]]:
+    return [read_json(job.folder / RECORD) for job in jobs]
 
 
 def train_side_by_side(
@@ -78,22 +83,27 @@ def train_side_by_side(
     assert not isinstance(jobs[0].method, Classifier)
     claims = [Claim(job.folder) for job in jobs]
     with claim_device(device) as chosen, signals() as noted:
+        identities = [identity_of(job, chosen) for job in jobs]
+        known = zip(jobs, identities, strict=True)
+        if all(take_whole(job.folder, RECORD, identity) for job, identity in known):
+            return _records(jobs)
         runs = [prepare(job, chosen, len(jobs)) for job in jobs]
         _stop_if_asked(noted)
         loop, reason = _stacked(jobs, runs)
         if loop is not None:
-            identity = digest([identity_of(job, chosen) for job in jobs])
             around = runs[0].around
-            around.checkpoints = Checkpoints(jobs[0].folder / CHECKPOINT, identity, every)
+            around.checkpoints = Checkpoints(jobs[0].folder / CHECKPOINT, digest(identities), every)
             around.signals = noted
             outcomes = _outcomes(jobs, runs, loop, reason)
             records = []
-            for job, run, outcome, claim in zip(jobs, runs, outcomes, claims, strict=True):
+            for job, run, outcome, claim, identity in zip(
+                jobs, runs, outcomes, claims, identities, strict=True
+            ):
                 done = fitted(run, outcome)
                 seconds = (time.perf_counter() - start) / len(jobs)
                 records.append(record_of(job, done, chosen, 1, seconds))
                 claim.verify()
-                write_run(job, done, records[-1])
+                write_run(job, done, records[-1], identity)
             around.checkpoints.remove()
         for run in runs:
             run.fold.close()

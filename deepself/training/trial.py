@@ -11,7 +11,8 @@ import torch
 
 from deepself.errors import UserError
 from deepself.malloc import keep_freed_memory
-from deepself.store.files import Claim, write_json
+from deepself.store.files import Claim, read_json, write_json
+from deepself.store.whole import keep_whole, take_whole
 from deepself.study.identity import digest, trial_slice
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
@@ -140,12 +141,14 @@ def run_trial(trial: Trial, threads: int, device: str, every: float = EVERY) -> 
     claim = Claim(trial.file.parent)
     torch.set_num_threads(threads)
     keep_freed_memory()
-    checkpoints, outcome, reason = None, None, trial.reason
+    checkpoints, outcome, reason, identity = None, None, trial.reason, ""
     with claim_device(device) as chosen, signals() as noted:
         if trial.job is not None:
             _require(trial.job)
-            file = trial.file.parent / CHECKPOINT
-            checkpoints = Checkpoints(file, identity_of(trial.job, chosen), every)
+            identity = identity_of(trial.job, chosen)
+            if take_whole(trial.file.parent, trial.file.name, identity):
+                return read_json(trial.file)
+            checkpoints = Checkpoints(trial.file.parent / CHECKPOINT, identity, every)
             epochs = trial.job.training.epochs
 
             def watch(history: Sequence[tuple]) -> str | None:
@@ -164,6 +167,7 @@ def run_trial(trial: Trial, threads: int, device: str, every: float = EVERY) -> 
     claim.verify()
     write_json(trial.file, record)
     if checkpoints is not None:
+        keep_whole(trial.file.parent, [trial.file.name], identity)
         checkpoints.remove()
     return record
 
