@@ -1,0 +1,1 @@
+"""What a study will take: jobs, time, memory and disk, before they are spent."""
