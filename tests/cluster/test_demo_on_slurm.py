@@ -1,0 +1,49 @@
+"""The demo study, sent to a real SLURM through the shipped profile."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.cluster.conftest import OnCluster, Watch
+from tests.cluster.slurm import GPUS, NODES
+from tests.workflow.conftest import Workflow
+
+
+@pytest.fixture(scope="module")
+def demo(cluster, tmp_path_factory):
+    """The demo's scores by a cluster, and what ran on it."""
+    study = OnCluster(tmp_path_factory.mktemp("demo") / "deepself", cluster)
+    with Watch(cluster) as watch:
+        status, output = study.run()
+    assert status == 0, output
+    return study, watch
+
+
+def test_scores_are_those_of_one_machine_byte_for_byte(demo, tmp_path):
+    study, _ = demo
+    shutil.copytree(study.folder / "config", tmp_path / "config")
+    config = "config/demo.yaml"
+    command = [*Workflow(tmp_path).command("score")[:-2], "--configfile", config]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name in ("scores.csv", "summary.csv"):
+        own = (study.folder / "results/demo" / name).read_bytes()
+        assert own == (tmp_path / "results/demo" / name).read_bytes()
+
+
+def test_every_network_has_one_gpu_and_never_more_than_there_are(demo):
+    _, watch = demo
+    given = {
+        rule: {g for r, g in watch.rules.values() if r == rule} for rule, _ in watch.rules.values()
+    }
+    assert given.pop("train") == {1}
+    assert set(given) >= {"check", "extract", "map"}
+    assert all(gpus == {0} for gpus in given.values()), given
+    assert watch.most == GPUS * len(NODES)
+
+
+def test_report_and_tracking_came_of_it(demo):
+    study, _ = demo
+    assert (study.folder / "results/demo/report.html").stat().st_size > 1e6
+    assert (study.folder / "results/mlflow.db").exists()

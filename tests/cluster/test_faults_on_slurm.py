@@ -1,0 +1,172 @@
+"""What a cluster does to jobs, done to them on a real SLURM: each study still ends right."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import OnCluster, finish
+from tests.cluster.slurm import wait
+from tests.tiny import make_study
+from tests.workflow.conftest import Workflow
+
+LONG = {
+    "models__cnn__training": {"epochs": 3000, "batch_size": 4, "lr": 0.001},
+    "models__dense__training": {"epochs": 5000, "batch_size": 4},
+}
+"""Networks that train for long enough to be hit."""
+
+
+def prepared(cluster, folder, **changes):
+    """A checkout with the tiny study beside it, as `study.yaml`."""
+    study = OnCluster(folder / "deepself", cluster)
+    make_study(study.folder, **changes)
+    return study
+
+
+def process_of(study, model, fold):
+    """Number of the process that trains a run; None while there is none."""
+    wanted = f"\0train\0results/tiny/studies/.*\0--model\0{model}\0--fold\0{fold}\0"
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (entry / "cmdline").read_text()
+            if re.search(wanted, command) and Path(entry / "cwd").resolve() == study.folder:
+                return int(entry.name)
+    return None
+
+
+def saved(study, model, fold):
+    """Ask a run for a checkpoint, as a cluster does with SIGUSR1, and wait for it."""
+    file = study.folder / f"results/tiny/runs/{model}/fold-{fold}/seed-0/.checkpoint"
+    os.kill(process_of(study, model, fold), signal.SIGUSR1)
+    wait(file.exists, 30, f"no {file}")
+
+
+# What is done to a run: its study, the cluster, its job, its model and fold.
+
+
+def cancelled(study, job, model, fold):
+    study.cluster.run("scancel", job)
+
+
+def killed(study, job, model, fold):
+    saved(study, model, fold)
+    os.kill(process_of(study, model, fold), signal.SIGKILL)
+
+
+def out_of_time(study, job, model, fold):
+    # SLURM looks at the limits now and then only: until then, the run must not end by itself.
+    process = process_of(study, model, fold)
+    os.kill(process, signal.SIGSTOP)
+    study.cluster.run("scontrol", "update", f"JobId={job}", "EndTime=now+1")
+    wait(lambda: job not in [j for j, *_ in study.cluster.running()], 90, "no end of its time")
+    os.kill(process, signal.SIGCONT)
+
+
+def node_lost(study, job, model, fold):
+    saved(study, model, fold)
+    node = study.cluster.node_of(job)
+    study.cluster.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")
+    time.sleep(3)
+    with suppress(subprocess.CalledProcessError):  # it may have come back by itself
+        study.cluster.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
+    for line in study.cluster.run("squeue", "-h", "-t", "pending", "-o", "%i %r").splitlines():
+        if "BeginTime" in line:  # SLURM lets what it requeues wait for two minutes
+            study.cluster.run("scontrol", "update", f"JobId={line.split()[0]}", "StartTime=now")
+
+
+STRIKES = {
+    ("cnn", "1"): cancelled,
+    ("cnn", "2"): killed,
+    ("cnn", "3"): out_of_time,
+    ("dense", "1"): node_lost,
+}
+
+
+def strike(study, process):
+    """Hit each of these runs once it trains, and only then."""
+    left = dict(STRIKES)
+    while left and process.poll() is None:
+        time.sleep(0.2)
+        for job, _, comment in study.cluster.running():
+            run = re.fullmatch(r"rule_train_wildcards_(\w+)_(\w+)_0", comment)
+            if run is None or run.groups() not in left:
+                continue
+            model, fold = run.groups()
+            begun = "epoch" in study.log(f"train/{model}/fold-{fold}-seed-0")
+            if begun and process_of(study, model, fold):
+                left.pop((model, fold))(study, job, model, fold)
+    assert not left, f"ended before {list(left)} trained"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The scores of the same study on one machine."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    make_study(folder, **LONG)
+    status, output = Workflow(folder).run("score")
+    assert status == 0, output
+    return (folder / "results/tiny/scores.csv").read_bytes()
+
+
+def test_jobs_that_are_ended_in_four_ways_go_on_and_the_study_ends(cluster, tmp_path, undisturbed):
+    study = prepared(cluster, tmp_path, **LONG)
+    process = study.start("score", "--configfile", "study.yaml")
+    try:
+        strike(study, process)
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        print(finish(process)[1])
+        raise
+    status, output = finish(process)
+    assert status == 0, output
+    assert (study.folder / "results/tiny/scores.csv").read_bytes() == undisturbed
+    for model, fold in STRIKES:
+        log = study.log(f"train/{model}/fold-{fold}-seed-0")
+        assert "goes on from epoch" in log, (model, fold, log)
+
+
+def test_job_out_of_memory_has_more_at_its_second_attempt(cluster, tmp_path):
+    study = prepared(cluster, tmp_path)
+    little = "train_classifier:mem_mb=attempt*400"
+    wanted = [f"results/tiny/runs/svm/fold-{fold}/seed-0/run.json" for fold in (1, 2, 3)]
+    status, output = study.run(*wanted, "--set-resources", little, "--configfile", "study.yaml")
+    assert status == 0, output
+    again = re.findall(r"rule train_classifier:.*?mem_mb=(\d+)", output, re.S)
+    assert sorted(again) == ["400"] * 3 + ["800"] * 3, output
+    assert len(list(study.folder.glob("results/tiny/runs/svm/*/*/run.json"))) == 3
+
+
+def finished(study):
+    """Each run that is there, with its seconds, of which no second training has the same."""
+    return {f: f.read_text() for f in study.folder.glob("results/tiny/runs/*/*/*/run.json")}
+
+
+def test_killed_snakemake_repeats_nothing_and_a_hopeless_model_leaves_the_others_theirs(
+    cluster, tmp_path
+):
+    """Both at once, as each takes a minute."""
+    hopeless = {"epochs": 3, "lr": 1e30}
+    study = prepared(cluster, tmp_path, models__cnn__training=hopeless)
+    process = study.start("score", "--configfile", "study.yaml")
+    wait(lambda: len(finished(study)) >= 2, 300, "no run is finished")
+    process.kill()
+    process.communicate()
+    wait(lambda: not cluster.running(), 120, "what it had sent has not ended")
+    before = finished(study)
+    assert study.run("--unlock", "--configfile", "study.yaml")[0] == 0
+    status, output = study.run("score", "--configfile", "study.yaml", "--retries", "1")
+    assert status != 0
+    after = finished(study)
+    assert before.items() <= after.items()
+    assert {path.parts[-4] for path in after} == {"svm", "dense"}
+    assert len(after) == 6
+    assert not (study.folder / "results/tiny/scores.csv").exists()
+    assert "results/tiny/logs/train/cnn/fold-1-seed-0.log" in output
+    assert "models.cnn (feature log_mel (1, 16, 8)): epoch " in output
+    assert "deepself partial" in output
