@@ -19,7 +19,7 @@ study: $(VENV)/.run
 	snakemake --cores $(CORES) --configfile $(STUDY)
 
 test: $(VENV)/.dev
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile
 
 check: $(VENV)/.dev schema-check docs-check
 	ruff check .
