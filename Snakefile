@@ -34,6 +34,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/marks.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
@@ -49,6 +50,14 @@ rule all:
         graph.layout.scores,
         graph.layout.report,
         graph.layout.tracking,
+
+
+onstart:
+    try:
+        require_room_for_arrays()
+        graph.plan_anew()
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
 
 
 onsuccess:

@@ -58,7 +58,7 @@ def make(
         Where the page goes unless it is said.
     """
     given = _arguments(doc, list(sections), output)
-    data = _data_folder(given.data, ("bonn", "esc10"))
+    data = data_folder(given.data, ("bonn", "esc10"))
     lines = _head(title, given, list(sections), packages)
     with tempfile.TemporaryDirectory() as folder:
         options = Options(data, Path(folder).resolve(), given.quick)
@@ -91,7 +91,7 @@ def _arguments(doc: str, sections: Sequence[int], output: str) -> argparse.Names
     return parser.parse_args()
 
 
-def _data_folder(given: str | None, names: Sequence[str]) -> Path:
+def data_folder(given: str | None, names: Sequence[str]) -> Path:
     """The folder that holds some data sets; ends the program where it does not."""
     data = given or os.environ.get("DEEPSELF_DATA")
     if not data:
@@ -113,7 +113,7 @@ def _head(
     return [
         f"# {title}",
         "",
-        f"`{command}` on {_processor()}, {cores} core{'s' * (cores > 1)}; Python "
+        f"`{command}` on {processor()}, {cores} core{'s' * (cores > 1)}; Python "
         f"{platform.python_version()}, {', '.join(f'{p} {version(p)}' for p in packages)}.",
         "",
         "Each ratio is of two ways that took turns in this run: what else the machine does slows "
@@ -122,7 +122,8 @@ def _head(
     ]
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of this machine's processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [

@@ -3,8 +3,11 @@
 Snakemake reads this at every parse and in every job on a cluster, so it stays fast.
 """
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +17,10 @@ import yaml
 
 from deepself.dataset.fold_names import fold_names
 from deepself.dataset.manifest import data_root, fingerprint, manifest_digest
+from deepself.errors import UserError, refused
 from deepself.evaluation.provenance import without_password
-from deepself.store.files import canonical_json, write_text
+from deepself.store.clock import is_ahead, set_right
+from deepself.store.files import canonical_json, read_json, write_text
 from deepself.store.published import weights_file
 from deepself.study import Layout, identity, parse
 from deepself.study.features import Computed, Embedding, sources_of
@@ -41,6 +46,9 @@ TOGETHER = ("together", "batched")
 
 AT_ONCE = 8
 """Cores that one job asks for at most."""
+
+ASKED = {"mem_mb": 4000, "minutes": 120}
+"""Of a cluster, where nothing is known."""
 
 MADE_HERE = "made by the workflow"
 """In place of a digest: what a job of the workflow makes, Snakemake follows by itself."""
@@ -78,7 +86,17 @@ class Graph:
         self._file = self.layout.folder / "studies" / f"{name}.yaml"
         if not self._file.exists():
             text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)
-            write_text(self._file, text)
+            try:
+                write_text(self._file, text)
+            except OSError as error:
+                raise UserError(refused(error)) from None
+        if any(map(is_ahead, (self.manifest, self.layout.dataset, self.layout.folds))):
+            print(self._set_times_right(), file=sys.stderr)
+        if is_ahead(self.manifest):
+            raise UserError(
+                f"{self.manifest}: was changed in the future, by this machine's clock; touch it, "
+                "or set the clock right"
+            )
 
     def study_file(self, _wildcards: object, input: object) -> Path:
         """The study as a file, for the verbs.
@@ -176,6 +194,52 @@ class Graph:
             for name, own in self.study.models.items()
         }
 
+    # What a cluster is asked for. `check` writes it; no rule does, as none depends on it.
+
+    def plan_anew(self) -> None:
+        """Estimate the jobs once more, if features or models have changed since `check` did.
+
+        Raises
+        ------
+        UserError
+            A network does not fit what it will read.
+        """
+        plan = self.layout.plan
+        of = digest(identity.plan_slice(self.study))
+        if not self.layout.inventory.exists() or (plan.exists() and read_json(plan)["of"] == of):
+            return
+        verb = [sys.executable, "-m", "deepself", "plan", str(self._file)]
+        found = subprocess.run(verb, capture_output=True, text=True)
+        if found.returncode:
+            raise UserError(found.stderr.strip())
+
+    def asked_of_feature(self, stem: str | None) -> dict[str, int]:
+        """Memory (`mem_mb`) and `minutes` of a job that makes a feature's file, or of any."""
+        if stem is None:
+            return self._asked("features", list(self.study.features))
+        names = list(self.study.features) if self.layout.dataset.exists() else []
+        found = (n for n in names if feature_file(self.study, self.layout, n).stem == stem)
+        return self._asked("features", list(found))
+
+    def asked_of_model(self, name: str | None) -> dict[str, int]:
+        """Memory (`mem_mb`) and `minutes` of a run of a model, or of any."""
+        return self._asked("models", list(self.study.models) if name is None else [name])
+
+    def _asked(self, kind: str, names: list[str]) -> dict[str, int]:
+        """The most that any of these asks for."""
+        planned = read_json(self.layout.plan)[kind] if self.layout.plan.exists() else {}
+        asked = [planned.get(name, ASKED) for name in names] or [ASKED]
+        return {unit: max(one[unit] for one in asked) for unit in ASKED}
+
+    @property
+    def most_jobs(self) -> int:
+        """Most jobs of one rule that may be ready at a time."""
+        folds, models = len(fold_names(self.study)), self.study.models.values()
+        runs = sum(folds * len(self.study.seeds) for model in models if model.folds == "apart")
+        trials = sum(folds * model.trials for model in models)
+        shards = sum(getattr(spec, "shards", 1) for spec in self.study.features.values())
+        return max(runs, trials, shards)
+
     # The trials of a search, and what they choose.
 
     @property
@@ -233,7 +297,12 @@ class Graph:
     @property
     def runs_at_once(self) -> int:
         """Runs of a model that train at once in one job, each on a core."""
-        return min(AT_ONCE, len(self._folds) * len(self.study.seeds))
+        return min(AT_ONCE, self.runs_of_a_model)
+
+    @property
+    def runs_of_a_model(self) -> int:
+        """All folds with all seeds, where a job trains all of them."""
+        return len(self._folds) * len(self.study.seeds)
 
     @cached_property
     def _folds(self) -> list[str]:
@@ -293,7 +362,27 @@ class Graph:
             found.append(f"{self.layout.report}: open it in any browser")
         return "\n".join(found)
 
+    def require_writable(self) -> None:
+        """Raise UserError if the study's folder cannot be written to."""
+        if not os.access(self.layout.folder, os.W_OK):
+            folder = self.layout.folder
+            raise UserError(f"{folder}: is read-only; make it writable, or work in another folder")
+
+    def _set_times_right(self) -> str:
+        """Set files right whose times lie in the future: no job could end well before then."""
+        folders = (self.layout.folder, self.layout.results / "features")
+        files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+        changed = set_right([self.manifest, *files])
+        if not changed:
+            return ""
+        many = f"{len(changed)} files, such as {changed[0]}"
+        return f"the clock was ahead: the times of {many}, are set to now"
+
     def what_is_left(self) -> str:
+        """What a failed study's user can do; empty if there is nothing to say."""
+        return "\n".join(filter(None, (self._set_times_right(), self._partial())))
+
+    def _partial(self) -> str:
         """How to see what there is of a study of which some job failed; empty if there is none."""
         runs = self.layout.folder / "runs"
         if (

@@ -12,7 +12,7 @@ FLOORS = [
     {"dataset", "signal", "networks", "evaluation"},
     {"features"},
     {"training", "graph"},
-    {"fusion"},
+    {"fusion", "planning"},
     {"report", "tracking"},
     {"cli"},
     {"__main__"},

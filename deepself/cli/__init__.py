@@ -7,7 +7,7 @@ from importlib import import_module
 from keyword import iskeyword
 
 from deepself import __version__
-from deepself.errors import UserError
+from deepself.errors import UserError, refused
 
 VERBS = {
     "demo": "make the demo's recordings",
@@ -15,6 +15,7 @@ VERBS = {
     "check": "read every recording once and list every problem",
     "split": "assign items to folds and partitions",
     "preview": "make the features of a few recordings, to see them and what all will take",
+    "plan": "tell what a study would take: jobs, time, memory and disk",
     "extract": "make one feature of all recordings",
     "inspect": "show what a feature file holds and what made it",
     "fetch": "fetch published data or weights, verified by checksum",
@@ -54,8 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:  # a full disk, a folder that may not be written to
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"deepself {args.verb}: {place}{error.strerror or error}", file=sys.stderr)
+        print(f"deepself {args.verb}: {refused(error)}", file=sys.stderr)
         return 1
     return 0
 

@@ -28,13 +28,14 @@ def run(args: argparse.Namespace) -> None:
     if found.skipped:
         print(f"{len(found.skipped)} were left out: {layout.skipped}")
 
-    from deepself.training.fits import misfits
+    from deepself.planning.plan import plan, write_requests
 
-    lines = list(misfits(study, layout))
-    if lines:
+    try:
+        write_requests(study, layout, plan(study, layout))
+    except UserError:
         # Without it the workflow takes the check for done; what was read is remembered elsewhere.
         layout.inventory.unlink(missing_ok=True)
-        raise UserError("\n".join(lines))
+        raise
 
 
 def _list(what: str, lines: list[str]) -> None:

@@ -152,6 +152,9 @@ def few_recordings(study: Study, layout: Layout, count: int) -> Iterator[Few]:
     """
     items = read_manifest(study.dataset)
     classes = classes_of(study.dataset, items)
+    if layout.inventory.exists():  # those that `check` has not left out
+        usable = {row["id"] for row in read_table(layout.inventory)}
+        items = [item for item in items if item.id in usable] or items
     chosen = _chosen(items, classes, count)
     with TemporaryDirectory(prefix="deepself-few-") as folder:
         few = Layout(study.name, Path(folder) / "results")

@@ -24,6 +24,7 @@ VERSIONS = {
     "demo": 1,
     "check": 2,
     "split": 2,
+    "plan": 1,
     "extract": 2,
     "trial": 1,
     "choose": 1,
@@ -61,6 +62,12 @@ def split_slice(study: Study) -> dict[str, Any]:
         "columns": study.dataset.model_dump(include={"id", "label", "group", "classes"}),
         "modalities": list(study.dataset.modalities),
     }
+
+
+def plan_slice(study: Study) -> dict[str, Any]:
+    """What the memory and time of jobs depend on, besides the recordings."""
+    names = {"dataset", "splits", "features", "models"}
+    return {"version": VERSIONS["plan"], **study.model_dump(mode="json", include=names)}
 
 
 def feature_slice(study: Study, name: str) -> dict[str, Any]:

@@ -46,6 +46,11 @@ class Layout:
         return self.folder / ".checked.csv"
 
     @property
+    def plan(self) -> Path:
+        """Memory and time that jobs will take, by feature and model; what is asked of a cluster."""
+        return self.folder / "plan.json"
+
+    @property
     def folds(self) -> Path:
         """Partition of each item in each fold."""
         return self.folder / "folds.csv"

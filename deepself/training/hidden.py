@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deepself.errors import UserError
 from deepself.networks.base import Network
-from deepself.store.files import canonical_json, read_json
+from deepself.store.files import read_json
 from deepself.store.predictions import means
 from deepself.store.weights import read_weights
 from deepself.study.models import Classifier
@@ -22,6 +22,7 @@ from deepself.training.network import make_network
 from deepself.training.partitions import Partition
 from deepself.training.precision import Precision
 from deepself.training.predicting import to_numpy
+from deepself.training.record import RECORD, is_of
 from deepself.training.seeding import seed_everything
 
 Embed = Callable[[Batch], Tensor]
@@ -74,10 +75,7 @@ def hidden(job: Job, ids: Collection[str], device: str) -> dict[str, np.ndarray]
 
 def _require_same(job: Job) -> None:
     """A run of other settings or features cannot be rebuilt from the study as it is."""
-    record = read_json(job.folder / "run.json")
-    files = [feature["file"].rpartition("/")[2] for feature in record["features"]]
-    same = canonical_json(record["specification"]) == canonical_json(job.specification)
-    if not same or files != [source.file.name for source in job.inputs.values()]:
+    if not is_of(read_json(job.folder / RECORD), job):
         raise UserError(f"{job.folder}: is of the study as it was before; run train again")
 
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from deepself.evaluation.metrics import accuracy, uar
-from deepself.store.files import atomic_path, write_json, write_table
+from deepself.store.files import atomic_path, canonical_json, write_json, write_table
 from deepself.store.predictions import Predictions, write_predictions
 from deepself.store.whole import keep_whole
 from deepself.training.data import Part
@@ -73,6 +74,13 @@ def record_of(
     if outcome.energy is not None:
         record["energy"] = round(outcome.energy, 3)
     return record
+
+
+def is_of(record: Mapping[str, Any], job: Job) -> bool:
+    """Whether a run's record is of a job's settings and features."""
+    files = [feature["file"].rpartition("/")[2] for feature in record["features"]]
+    same = canonical_json(record["specification"]) == canonical_json(job.specification)
+    return same and files == [source.file.name for source in job.inputs.values()]
 
 
 def _items_per_second(fitted: Fitted) -> dict[str, float]:

@@ -37,6 +37,9 @@ rule check:
     conda:
         "../../envs/conda.yaml"
     threads: 8
+    resources:
+        mem_mb=lambda wildcards, input, attempt: manifest_mb(input) * attempt,
+        runtime=lambda wildcards, input, attempt: manifest_minutes(input) * attempt,
     params:
         study=graph.study_file,
         slice=graph.check_slice,

@@ -26,8 +26,8 @@ rule extract_shard:
         "../../envs/conda.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, attempt: feature_mb(wildcards) * attempt,
+        runtime=lambda wildcards, attempt: feature_minutes(wildcards) * attempt,
     params:
         study=graph.study_file,
     shell:
@@ -48,8 +48,8 @@ rule extract:
         "../../envs/conda.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, attempt: feature_mb(wildcards) * attempt,
+        runtime=lambda wildcards, attempt: feature_minutes(wildcards) * attempt,
     params:
         study=graph.study_file,
     shell:

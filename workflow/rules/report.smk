@@ -14,7 +14,7 @@ rule map:
     conda:
         "../../envs/conda.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, attempt: map_mb() * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         study=graph.study_file,

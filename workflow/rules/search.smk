@@ -18,8 +18,8 @@ rule trial:
         "../../envs/conda.yaml"
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, attempt: model_mb(wildcards) * attempt,
+        runtime=lambda wildcards, attempt: model_minutes(wildcards) * attempt,
     params:
         study=graph.study_file,
         slice=graph.trial_slice,
@@ -33,8 +33,8 @@ use rule trial as trial_classifier with:
         model=graph.classifiers("apart"),
         trial="[0-9]+",
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, attempt: model_mb(wildcards) * attempt,
+        runtime=lambda wildcards, attempt: model_minutes(wildcards) * attempt,
 
 
 rule choose:

@@ -25,8 +25,8 @@ rule train:
         "../../envs/conda.yaml"
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, attempt: model_mb(wildcards) * attempt,
+        runtime=lambda wildcards, attempt: model_minutes(wildcards) * attempt,
     params:
         study=graph.study_file,
         slice=graph.model_slice,
@@ -39,8 +39,8 @@ use rule train as train_classifier with:
     wildcard_constraints:
         model=graph.classifiers("apart"),
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, attempt: model_mb(wildcards) * attempt,
+        runtime=lambda wildcards, attempt: model_minutes(wildcards) * attempt,
 
 
 rule train_together:
@@ -65,8 +65,8 @@ rule train_together:
     threads: graph.runs_at_once
     resources:
         gpu=1,
-        mem_mb=lambda wildcards, threads, attempt: 2000 * (1 + threads) * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, threads, attempt: model_mb(wildcards) * threads * attempt,
+        runtime=lambda wildcards, threads, attempt: all_minutes(wildcards, threads) * attempt,
     params:
         study=graph.study_file,
         slice=graph.model_slice,
@@ -79,5 +79,5 @@ use rule train_together as train_classifier_together with:
     wildcard_constraints:
         model=graph.classifiers("together"),
     resources:
-        mem_mb=lambda wildcards, threads, attempt: 2000 * (1 + threads) * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        mem_mb=lambda wildcards, threads, attempt: model_mb(wildcards) * threads * attempt,
+        runtime=lambda wildcards, threads, attempt: all_minutes(wildcards, threads) * attempt,
