@@ -197,13 +197,8 @@ def networks() -> dict:
         works = zip(found, sizes, strict=True)
         amounts = np.array([getattr(Work(*one["work"]), what)(size) for one, size in works])
         measured = np.array([max(one[what], 1e-9) for one in found])
-        if what == "memory":  # below this, what a process has spare hides it
-            amounts, measured = amounts[measured > 5e7], measured[measured > 5e7]
-            kept = [n for n, one in zip(names, found, strict=True) if one[what] > 5e7]
-        else:
-            kept = names
         units[what] = fitted(amounts, measured).tolist()
-        errors[what] = held_out(amounts, measured, kept)
+        errors[what] = held_out(amounts, measured, names)
     return {**units, "missed_by": errors}
 
 

@@ -85,8 +85,9 @@ def _print(found: "Plan", cores: int) -> None:
             f"{counted(anew, 'job')} of these once more: their files are of other settings or data"
         )
     for line in found.lines:
-        if line.each is None:
-            print(f"{line.stage} {line.name}: not known yet{f' ({line.why})' if line.why else ''}")
+        if line.each is None and line.to_do:
+            why = f" ({line.why})" if line.why else ""
+            print(f"{f'{line.stage} {line.name}'.strip()}: not known beforehand{why}")
     unit = units()
     missed = unit.missed_by["step"]
     print(

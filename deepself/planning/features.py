@@ -5,13 +5,17 @@ from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
+from deepself.features.derive import CLASSES
 from deepself.features.extract import BATCH_BYTES
 from deepself.features.shapes import Shape, item_shape
+from deepself.networks import build
+from deepself.networks.summary import on_paper, summarise
 from deepself.planning.cost import Cost
 from deepself.planning.counts import Counts, samples
 from deepself.planning.few import Estimate, Few, few_recordings
 from deepself.planning.units import units
-from deepself.study.features import Computed
+from deepself.planning.work import Work
+from deepself.study.features import Computed, Embedding
 from deepself.study.identity import feature_file
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
@@ -77,8 +81,11 @@ def _planned(few: Few, study: Study, layout: Layout, counted: Counts, one: Estim
     spec = study.features[one.feature]
     shards = min(getattr(spec, "shards", 1), counted.recordings)
     if not one.shape:
-        why = one.missing or one.problem
-        return FeaturePlan(item_shape(study, layout, one.feature), 1, shards, None, why)
+        shape = item_shape(study, layout, one.feature)
+        cost = None
+        if isinstance(spec, Embedding) and shape is not None:
+            cost = _embedding(study, layout, counted, spec, shape)
+        return FeaturePlan(shape, 1, shards, cost, one.missing or one.problem)
     # With the inventory, the lengths of all recordings are known, not of a few alone.
     longer, longest = _lengths(few, study, counted, one.feature)
     shape = item_shape(study, layout, one.feature) or one.shape
@@ -92,6 +99,23 @@ def _planned(few: Few, study: Study, layout: Layout, counted: Counts, one: Estim
         THREADS,
     )
     return FeaturePlan(shape, windows, shards, _measured(study, layout, one.feature, cost))
+
+
+def _embedding(
+    study: Study, layout: Layout, counted: Counts, spec: Embedding, shape: Shape
+) -> Cost | None:
+    """By its network on paper, where its weights are not there yet."""
+    source = item_shape(study, layout, spec.of)
+    if source is None:
+        return None
+    network = on_paper(lambda: build(spec.network, source, classes=CLASSES))
+    work = Work.of(summarise(network, [source]))
+    return Cost(
+        units().start + counted.recordings * units().forward_seconds(work, 1) / THREADS,
+        units().process + work.weights + THREADS * work.activations,
+        4.0 * prod(shape) * counted.recordings,
+        THREADS,
+    )
 
 
 def _lengths(few: Few, study: Study, counted: Counts, name: str) -> tuple[float, float]:

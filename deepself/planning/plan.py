@@ -13,6 +13,8 @@ from deepself.planning.features import Planned, plan_features
 from deepself.planning.models import plan_models
 from deepself.planning.units import units
 from deepself.store.files import read_json, write_json
+from deepself.store.published import published, weights_file
+from deepself.study.features import Embedding, sources_of
 from deepself.study.identity import (
     digest,
     feature_file,
@@ -171,6 +173,7 @@ def plan(study: Study, layout: Layout, recordings: int | None = None) -> Plan:
     models = {name: known.measured(name, cost) for name, cost in models.items()}
     lines = [
         *_data(study, layout, counted, planned, fresh),
+        *_fetched(study, layout),
         *_features(study, layout, planned, fresh),
         *_trials(study, counted, models, known),
         *_runs(study, models, known),
@@ -242,7 +245,7 @@ def _data(
 
 
 def _features(study: Study, layout: Layout, planned: Planned, fresh: bool) -> Iterator[Line]:
-    for name in dict.fromkeys(f for model in study.models.values() for f in model.features):
+    for name in _made(study):
         one = planned.features[name]
         jobs = one.shards + (one.shards > 1)
         done = 0
@@ -251,6 +254,38 @@ def _features(study: Study, layout: Layout, planned: Planned, fresh: bool) -> It
             done = jobs if feature_file(study, layout, name).exists() else 0
             done = done or sum(file.exists() for file in shards)
         yield Line("extract", name, jobs, done, one.cost, why=one.missing)
+
+
+def _made(study: Study) -> list[str]:
+    """Features that models read, each after those that it is made from."""
+    found: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        for source in sources_of(study.features[name]):
+            add(source)
+        found[name] = None
+
+    for model in study.models.values():
+        for name in model.features:
+            add(name)
+    return list(found)
+
+
+def _fetched(study: Study, layout: Layout) -> Iterator[Line]:
+    """Published weights of embeddings and of networks."""
+    wanted = [study.features[name] for name in _made(study)]
+    parts = [part for model in study.models.values() for part in model.inputs.values()]
+    pairs = [(spec.network, spec.weights) for spec in wanted if isinstance(spec, Embedding)]
+    pairs += [
+        (network.type, weights)
+        for part in parts
+        if (network := study.network(part)) is not None
+        and (weights := getattr(network, "weights", None)) is not None
+    ]
+    files = {weights_file(layout.results, *pair) for pair in pairs if published(*pair)}
+    if files:
+        there = sum(file.is_file() for file in files)
+        yield Line("fetch", "", len(files), there, None, why="a download")
 
 
 def _trials(

@@ -57,4 +57,4 @@ class Work(NamedTuple):
 
     def memory(self, batch_size: int) -> list[float]:
         """Amounts of memory that a training takes, besides its items and its process."""
-        return [self.weights, self.activations * batch_size]
+        return [1.0, self.weights, self.activations * batch_size]

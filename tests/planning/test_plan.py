@@ -181,6 +181,33 @@ def test_before_anything_is_there_a_few_recordings_tell(tmp_path, monkeypatch, c
     assert not (tmp_path / "results").exists()
 
 
+def test_sources_of_features_and_weights_are_counted(tmp_path, monkeypatch, capsys):
+    embedding = {"kind": "embedding", "of": "mel", "network": "mn04_as", "weights": "audioset"}
+    make_study(
+        tmp_path,
+        dataset__modalities__audio__sample_rate=32000,
+        dataset__modalities__audio__duration={"seconds": 1.0},
+        features={"mel": {"kind": "audioset_mel", "modality": "audio"}, "embedding": embedding},
+        models={"svm": {"feature": "embedding", "classifier": {"type": "linear_svm"}}},
+        fusions={},
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "study.yaml"]) == 0
+    capsys.readouterr()
+    assert main(["plan", "study.yaml", "--json"]) == 0
+    lines = json.loads(capsys.readouterr().out)["lines"]
+    assert [(line["stage"], line["name"], line["jobs"]) for line in lines[:5]] == [
+        ("check", "", 1),
+        ("split", "", 1),
+        ("fetch", "", 1),
+        ("extract", "mel", 1),
+        ("extract", "embedding", 1),
+    ]
+    # The weights are not there, but the network is known on paper.
+    assert lines[4]["each"]["disk"] == 18 * 384 * 4
+    assert lines[4]["each"]["seconds"] > units().start
+
+
 def test_table_reads_in_a_terminal(study, capsys):
     capsys.readouterr()
     assert main(["plan", "study.yaml", "--set", "models.cnn.training.lr=0.5"]) == 0
