@@ -1,6 +1,7 @@
 # make study                         set up, and run the demo to its report
 # make study STUDY=config/esc10.yaml another study
 # make test                          set up, and pass the tests
+# make reliability                   the table of faults, from the tests that make them
 # make check                         formatting, lint and types, as CI has them
 # make docs                          the pages that are made from the code
 # make ui                            the MLflow page
@@ -13,13 +14,20 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-.PHONY: study test check schema-check docs docs-check ui lock clean
+.PHONY: study test reliability check schema-check docs docs-check ui lock clean
 
 study: $(VENV)/.run
 	snakemake --cores $(CORES) --configfile $(STUDY)
 
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile
+
+# One after another: they wait for each other's moments.
+reliability: export DEEPSELF_RELIABILITY := $(abspath results/reliability.jsonl)
+reliability: $(VENV)/.dev
+	mkdir -p results && rm -f $(DEEPSELF_RELIABILITY)
+	OMP_NUM_THREADS=1 python -m pytest tests/workflow/test_survival_*.py tests/cluster
+	python -m tests.reliability $(DEEPSELF_RELIABILITY)
 
 check: $(VENV)/.dev schema-check docs-check
 	ruff check .
@@ -41,18 +49,18 @@ docs-check: $(VENV)/.dev
 ui: $(VENV)/.run
 	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --port $(PORT)
 
-# Pinned versions, from a fresh environment that takes the newest that pyproject.toml allows.
+# The locks, from pyproject.toml anew; `make lock LOCK=--upgrade` takes the newest of everything.
 lock:
-	envs/lock.sh
+	envs/lock.sh $(LOCK)
 
 clean:
 	rm -rf $(VENV)
 
 # A later set-up keeps what an earlier one installed.
-$(VENV)/.run: pyproject.toml envs/lock.txt envs/setup.sh
+$(VENV)/.run: pyproject.toml envs/lock.txt envs/lock-cuda.txt envs/setup.sh
 	envs/setup.sh $(VENV) "[imagenet]"
 	touch $@
 
-$(VENV)/.dev: pyproject.toml envs/lock.txt envs/setup.sh
+$(VENV)/.dev: pyproject.toml envs/lock.txt envs/lock-cuda.txt envs/setup.sh
 	envs/setup.sh $(VENV) "[dev]"
 	touch $@ $(VENV)/.run

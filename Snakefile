@@ -7,11 +7,18 @@ from deepself.graph import Graph
 min_version("9.20")
 
 
-# Without a study of the user's own, the demo. (A study given by --configfile is taken as it is:
-# Snakemake would merge it into one named here.)
-if not workflow.config_settings.configfiles and not {"name", "dataset"} <= config.keys():
+# As a module, it has its study from the workflow that uses it; see docs/module.md.
+if workflow.modifier.path_modifier.prefix:
+    raise WorkflowError(
+        "prefix: what a study writes lies below results/ and its name; take the prefix out, "
+        "and give each study a name of its own"
+    )
 
-    configfile: "config/demo.yaml"
+# Without a study of the user's own, the demo; not in a module, where Snakemake skips this. (A study
+# given by --configfile is taken as it is: Snakemake would merge it into one named here.)
+elif not workflow.config_settings.configfiles and not {"name", "dataset"} <= config.keys():
+
+    configfile: f"{workflow.basedir}/config/demo.yaml"
 
 
 try:
@@ -31,6 +38,10 @@ wildcard_constraints:
 
 
 report: "workflow/report/workflow.rst"
+
+
+# For `--sdm apptainer`: envs/deepself.def builds it.
+container: "envs/deepself.sif"
 
 
 include: "workflow/rules/inputs.smk"

@@ -1,22 +1,33 @@
 #!/bin/sh
-# Write lock.txt: the versions that a fresh environment gets from what pyproject.toml allows.
-# A local build's suffix (2.13.0+cpu) is cut, and CUDA's libraries are left to PyTorch's own pins,
-# so that one file serves machines with and without a GPU.
+# Write lock.txt and lock-cuda.txt: a version of every package that pyproject.toml and its extras
+# ask for, and of every package that those ask for. Only metadata is read, no package is installed.
 #
-#     envs/lock.sh [TORCH_REQUIREMENT]      e.g. envs/lock.sh torch==2.13.0
+#     envs/lock.sh                            keep what is pinned and still allowed
+#     envs/lock.sh --upgrade                  the newest of everything
+#     envs/lock.sh --upgrade-package torch    the newest of one
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-"${PYTHON:-python3}" -m venv "$folder"
-# PyTorch in both: torchvision would bring the newest otherwise.
-"$folder/bin/pip" install --quiet "${1:-torch}"
-"$folder/bin/pip" install --quiet "${1:-torch}" "$here/..[dev]"
+"${PYTHON:-python3}" -m venv "$folder/venv"
+"$folder/venv/bin/python" -m pip install --quiet uv
+
+# What stands in the output file is kept. Linux with CUDA asks for the most packages; elsewhere a
+# part of them is wanted, and constraints on the others do nothing.
+cat "$here/lock.txt" "$here/lock-cuda.txt" >"$folder/all.txt" 2>/dev/null || true
+"$folder/venv/bin/uv" pip compile --quiet "$here/../pyproject.toml" --all-extras \
+    --python-version 3.11 --python-platform x86_64-unknown-linux-gnu \
+    --no-header --no-annotate --output-file "$folder/all.txt" "$@"
+
+# nvidia-ml-py only asks a driver what a GPU takes; it is no part of CUDA.
+sed -n -E '/^nvidia-ml-py==/d; /^(nvidia-|cuda-|triton==)/p' "$folder/all.txt" >"$folder/cuda.txt"
 {
-    echo "# Made by envs/lock.sh; constraints for pip, on every platform."
-    "$folder/bin/pip" freeze --exclude deepself |
-        grep -v -i -E '^(nvidia-|cuda-|triton==|pip==|setuptools==)' |
-        sed 's/+[a-z0-9.]*$//'
+    echo "# Made by envs/lock.sh: all but CUDA's libraries. Constraints for pip, on every platform."
+    grep -v -x -F -f "$folder/cuda.txt" "$folder/all.txt"
 } >"$folder/lock.txt"
-mv "$folder/lock.txt" "$here/lock.txt"
+{
+    echo "# Made by envs/lock.sh: CUDA's libraries, which PyTorch's CUDA build adds to lock.txt."
+    cat "$folder/cuda.txt"
+} >"$folder/lock-cuda.txt"
+mv "$folder/lock.txt" "$folder/lock-cuda.txt" "$here"
