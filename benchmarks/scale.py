@@ -21,6 +21,7 @@ from stopwatch import say, table
 
 from deepself.graph import Graph
 from deepself.planning.plan import Plan, plan
+from deepself.planning.units import units
 from deepself.report.page import seconds, size
 from deepself.store.files import read_json
 from deepself.study import Layout, load
@@ -32,7 +33,7 @@ RECORDINGS = 1_000_000
 FEATURES: dict[str, dict[str, Any]] = {
     "log_mel": {"kind": "log_mel", "n_fft": 1024, "hop_length": 320, "n_mels": 64},
     "log_mel_128": {"kind": "log_mel", "n_fft": 1024, "hop_length": 320, "n_mels": 128},
-    "mfcc": {"kind": "mfcc", "n_fft": 1024, "hop_length": 320, "n_mels": 64, "n_mfcc": 20},
+    "mfcc": {"kind": "mfcc", "n_fft": 1024, "hop_length": 320, "n_mels": 64, "n_mfcc": 40},
     "spectrogram": {"kind": "spectrogram", "n_fft": 512, "hop_length": 320},
     "waveform": {"kind": "waveform"},
 }
@@ -108,8 +109,8 @@ def on_paper(data: Path) -> list[str]:
         f"{found.counted.recordings:,} clips of 5 s at 16 kHz, {len(found.counted.folds)} folds:",
         "",
         *table(["stage", "jobs", "one job, at most", "one core", "memory, at most", "disk"], rows),
-        f"A run of the cheapest network takes {seconds(cheapest)} of one core, of the dearest "
-        f"{seconds(dearest)}.",
+        f"A run of the cheapest network takes {_hours(cheapest)} of one core, of the dearest "
+        f"{_hours(dearest)}.",
     ]
 
 
@@ -122,7 +123,7 @@ def _stages(found: Plan) -> Iterator[list[str]]:
         yield [
             stage,
             f"{sum(line.jobs for line, _ in lines):,}",
-            seconds(max(each.seconds for _, each in lines)),
+            _hours(max(each.seconds for _, each in lines)),
             _hours(sum(line.core_seconds for line, _ in lines)),
             size(max(each.memory for _, each in lines)) if lines[0][1].memory else "",
             size(sum(line.jobs * each.disk for line, each in lines)) if lines[0][1].disk else "",
@@ -172,7 +173,7 @@ def against_runs(data: Path) -> list[str]:
         _verb("train", path, "--model", name, "--fold", "1")
         record, cost = read_json(layout.run(name, "1", 0) / "run.json"), planned.models[name]
         assert cost is not None
-        took = record["seconds"]["total"] + 2.5
+        took = record["seconds"]["total"] + units().start
         rows.append(
             [name, seconds(cost.seconds), seconds(took), size(cost.memory),
              size(record["memory"]), f"{cost.mem_mb:,} MB"]

@@ -253,6 +253,45 @@ def verbs() -> dict:
     return {verb: _line(amounts) for verb, amounts in found.items()}
 
 
+def splitting() -> dict:
+    """Seconds of `split`: of none, and of a recording."""
+    import yaml
+
+    from deepself.store.files import write_table
+
+    measured = []
+    for many in (1000, 100_000):
+        with tempfile.TemporaryDirectory() as folder:
+            ids = [f"{i:07}" for i in range(many)]
+            rows = [(name, f"{name}.wav", f"class {i % 10}") for i, name in enumerate(ids)]
+            write_table(Path(folder) / "manifest.csv", ("id", "audio", "label"), rows)
+            facts = [(n, "audio", f"{n}.wav", 1, n, 1.0, 8000, 1, "", 8000, "", "") for n in ids]
+            results = Path(folder) / "results/split"
+            write_table(results / "inventory.csv", INVENTORY, facts)
+            write_table(results / "skipped.csv", ("id", "modality", "path", "row", "reason"), [])
+            study = Path(folder) / "study.yaml"
+            study.write_text(yaml.safe_dump(SPLIT))
+            command = [sys.executable, "-m", "deepself", "split", str(study)]
+            start = time.perf_counter()
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+            measured.append((many, time.perf_counter() - start))
+            say(f"  split of {many} recordings: {measured[-1][1]:.1f} s")
+    return {"split": _line(measured)}
+
+
+SPLIT = {
+    "name": "split",
+    "dataset": {"root": ".", "modalities": {"audio": {"kind": "audio", "sample_rate": 8000}}},
+    "splits": {"method": "stratified", "folds": 5},
+    "features": {"wave": {"kind": "waveform", "modality": "audio"}},
+    "models": {"dense": {"feature": "wave", "network": {"type": "dense"}}},
+}
+INVENTORY = (
+    *("id", "modality", "path", "bytes", "sha256", "duration", "sample_rate", "channels"),
+    *("names", "samples", "height", "width"),
+)
+
+
 def _line(measured: Sequence[tuple[float, float]]) -> list[float]:
     """Seconds of none, and of one more."""
     amounts, seconds = np.array(measured).T
@@ -264,6 +303,7 @@ PARTS = {
     "classifiers": classifiers,
     "jobs": lambda: {"start": started(), "process": _alone(_empty)},
     "verbs": verbs,
+    "split": splitting,
 }
 
 

@@ -21,7 +21,7 @@ FLOAT = 4
 DOUBLES = 4
 """Copies of its items that a classifier takes: scikit-learn's are of twice the size."""
 
-MOST_ITEMS = 2**36
+MOST_ITEMS = 2**34
 """Bytes of items for which memory is asked; more are read from their files in each epoch."""
 
 PREDICTED = (40, 21)

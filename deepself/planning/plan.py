@@ -235,13 +235,18 @@ class _Known:
         return sum(found), len(found) - sum(found)
 
 
+def _in_all(unit: list[float], many: float) -> Cost:
+    """Of a job that goes through so many: what it takes for none, and for each."""
+    return Cost(unit[0] + unit[1] * many)
+
+
 def _data(
     study: Study, layout: Layout, counted: Counts, planned: Planned, fresh: bool
 ) -> Iterator[Line]:
     there = not fresh and layout.inventory.exists()
     check = Cost(units().start + planned.check * counted.recordings / AT_ONCE, cores=AT_ONCE)
     yield Line("check", "", 1, int(there), check)
-    yield Line("split", "", 1, int(not fresh), Cost(units().start))
+    yield Line("split", "", 1, int(not fresh), _in_all(units().split, counted.recordings))
 
 
 def _features(study: Study, layout: Layout, planned: Planned, fresh: bool) -> Iterator[Line]:
@@ -334,11 +339,7 @@ def _outcome(study: Study, layout: Layout, counted: Counts, settled: bool) -> It
             yield Line("fuse", name, len(files), done(*files), Cost(unit.start))
     runs = systems * len(counted.folds) * len(study.seeds)
     rows = runs * (counted.items("dev", 1) + counted.items("test", 1))
-
-    def in_all(unit: list[float], many: float) -> Cost:
-        return Cost(unit[0] + unit[1] * many)
-
-    yield Line("score", "", 1, done(layout.scores), in_all(unit.score, rows))
+    yield Line("score", "", 1, done(layout.scores), _in_all(unit.score, rows))
     yield Line("map", "", 1, done(layout.map), Cost(unit.start))
-    yield Line("report", "", 1, done(layout.report), in_all(unit.report, rows))
-    yield Line("track", "", 1, done(layout.tracking), in_all(unit.track, runs))
+    yield Line("report", "", 1, done(layout.report), _in_all(unit.report, rows))
+    yield Line("track", "", 1, done(layout.tracking), _in_all(unit.track, runs))

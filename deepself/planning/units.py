@@ -32,8 +32,8 @@ class Units:
         Seconds in which a job that trains starts up.
     process
         Bytes of a process that trains, before it reads an item.
-    score, report, track
-        Seconds: of none, and of each row of predictions (`track`: of each run).
+    split, score, report, track
+        Seconds: of none, and of each recording (`split`), row of predictions, or run (`track`).
     """
 
     about: dict
@@ -44,6 +44,7 @@ class Units:
     classifiers: dict[str, list[float]]
     start: float
     process: float
+    split: list[float]
     score: list[float]
     report: list[float]
     track: list[float]
