@@ -1,8 +1,10 @@
+import os
+
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from deepself.errors import UserError
-from deepself.graph import Graph
+from deepself.graph import SOURCE, Graph
 
 min_version("9.20")
 
@@ -37,11 +39,20 @@ wildcard_constraints:
     seed="[0-9]+",
 
 
-report: "workflow/report/workflow.rst"
+# It describes the study; a workflow around this one says itself what it is about.
+if not workflow.modifier.is_module:
+
+    report: "workflow/report/workflow.rst"
 
 
-# For `--sdm apptainer`: envs/deepself.def builds it.
-container: "envs/deepself.sif"
+
+# Also in other folders, and as a module, jobs run in the environments of the deepself that is
+# installed here. For `--sdm apptainer`, envs/deepself.def builds the image; for `--sdm conda`,
+# envs/conda.post-deploy.sh asks where deepself lies.
+container: os.path.relpath(SOURCE / "envs/deepself.sif")
+
+
+os.environ.update(DEEPSELF_SOURCE=str(SOURCE))
 
 
 include: "workflow/rules/inputs.smk"
@@ -65,6 +76,7 @@ rule all:
 
 onstart:
     try:
+        graph.require_writable()
         require_room_for_arrays()
         graph.plan_anew()
     except UserError as error:

@@ -3,13 +3,14 @@
 Snakemake reads this at every parse and in every job on a cluster, so it stays fast.
 """
 
+import errno
 import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from deepself.dataset.fold_names import fold_names
 from deepself.dataset.manifest import data_root, fingerprint, manifest_digest
 from deepself.errors import UserError, refused
 from deepself.evaluation.provenance import without_password
-from deepself.store.clock import is_ahead, set_right
+from deepself.store.clock import is_ahead, set_all_right
 from deepself.store.files import canonical_json, read_json, write_text
 from deepself.store.published import weights_file
 from deepself.study import Layout, identity, parse
@@ -37,9 +38,11 @@ from deepself.study.networks import Branch
 from deepself.study.references import members
 from deepself.study.trials import ALL, all_files, choice_file, choice_files, round_before
 
+SOURCE = Path(__file__).parents[1]
+"""Where deepself is installed from, with `envs/`."""
+
 DEMO = Path("data/demo")
 """The data set that the workflow makes itself."""
-
 
 TOGETHER = ("together", "batched")
 """Ways in which one job trains all folds and seeds of a model."""
@@ -82,6 +85,7 @@ class Graph:
         root = DEMO if is_demo else data_root(self.study.dataset)
         self.manifest = root / self.study.dataset.manifest
         self._made_here = is_demo
+        self._model_slice = cache(lambda m: canonical_json(identity.model_slice(self.study, m)))
         name = digest(self.study.model_dump(mode="json"))[:12]
         self._file = self.layout.folder / "studies" / f"{name}.yaml"
         if not self._file.exists():
@@ -124,8 +128,8 @@ class Graph:
         return canonical_json({**identity.split_slice(self.study), "manifest": manifest})
 
     def model_slice(self, wildcards: Any) -> str:
-        """A model's network and training."""
-        return canonical_json(identity.model_slice(self.study, wildcards.model))
+        """A model's network and training; thousands of jobs ask for the same."""
+        return self._model_slice(wildcards.model)
 
     def trial_slice(self, wildcards: Any) -> str:
         """A searched model's network and training, its ranges, and how values are proposed."""
@@ -161,6 +165,11 @@ class Graph:
         """Feature files of all models, each once."""
         files = (file for model in self.study.models for file in self.model_features(model))
         return list(dict.fromkeys(files))
+
+    def has_feature(self, stem: str) -> bool:
+        """Whether a feature file is one of this study's, as far as its recordings are known."""
+        names = self.study.features if self.layout.dataset.exists() else ()
+        return any(feature_file(self.study, self.layout, name).stem == stem for name in names)
 
     def feature_inputs(self, path: str) -> list[Path]:
         """What a feature is made from besides recordings: other features, weights, its shards."""
@@ -227,7 +236,8 @@ class Graph:
 
     def _asked(self, kind: str, names: list[str]) -> dict[str, int]:
         """The most that any of these asks for."""
-        planned = read_json(self.layout.plan)[kind] if self.layout.plan.exists() else {}
+        plan = self.layout.plan
+        planned = _read_plan(plan, plan.stat().st_mtime_ns)[kind] if plan.exists() else {}
         asked = [planned.get(name, ASKED) for name in names] or [ASKED]
         return {unit: max(one[unit] for one in asked) for unit in ASKED}
 
@@ -364,19 +374,14 @@ class Graph:
 
     def require_writable(self) -> None:
         """Raise UserError if the study's folder cannot be written to."""
-        if not os.access(self.layout.folder, os.W_OK):
-            folder = self.layout.folder
-            raise UserError(f"{folder}: is read-only; make it writable, or work in another folder")
+        folder = self.layout.folder
+        if not os.access(folder, os.W_OK):
+            raise UserError(refused(OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))))
 
     def _set_times_right(self) -> str:
         """Set files right whose times lie in the future: no job could end well before then."""
         folders = (self.layout.folder, self.layout.results / "features")
-        files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
-        changed = set_right([self.manifest, *files])
-        if not changed:
-            return ""
-        many = f"{len(changed)} files, such as {changed[0]}"
-        return f"the clock was ahead: the times of {many}, are set to now"
+        return set_all_right(self.manifest, *folders)
 
     def what_is_left(self) -> str:
         """What a failed study's user can do; empty if there is nothing to say."""
@@ -393,6 +398,12 @@ class Graph:
         return (
             f"what is done is kept; to score and report it as it is: deepself partial {self._file}"
         )
+
+
+@lru_cache(maxsize=1)
+def _read_plan(path: Path, _changed: int) -> Any:
+    """Each job asks for its memory and its time; the file is read once."""
+    return read_json(path)
 
 
 def _any_of(names: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Snakemake runs this in the new conda environment, from the folder that it was started in. Without
-# dependencies: conda.yaml has them, and Snakemake, which no job imports, is left out.
+# Snakemake runs this in the new conda environment, wherever it was started; the Snakefile says where
+# deepself lies. Without dependencies: conda.yaml has them, and Snakemake, which no job imports, is
+# left out.
 set -eu
-python -m pip install --no-deps --no-build-isolation --editable .
+python -m pip install --no-deps --no-build-isolation --editable "$DEEPSELF_SOURCE"

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import zlib
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from deepself.errors import UserError
-from deepself.store.files import TakenOverError, canonical_json
+from deepself.store.files import TakenOverError, canonical_json, write_text
+from deepself.store.hdf5 import let_go, named, room
 from deepself.store.lock import Lock
 
 CHUNK = 2**18
@@ -148,35 +150,54 @@ class FeatureWriter(AbstractContextManager):
             raise ValueError(f"items of shape {items.shape[1:]} after {self._items.shape[1:]}")
         rows = slice(self._rows, self._rows + len(items))
         columns = {"starts": batch.starts, "lengths": batch.lengths}
-        for name, values in {"items": items, **columns}.items():
-            if values is not None:
-                self._file[name].resize(rows.stop, axis=0)
-                self._file[name][rows] = values
-        self._file.flush()
+        # A chunk may hold little more than is new, and is written as a whole.
+        with self._named(), room(self._file, items.nbytes + self._chunk + SPARE):
+            for name, values in {"items": items, **columns}.items():
+                if values is not None:
+                    self._file[name].resize(rows.stop, axis=0)
+                    self._file[name][rows] = values
         self._require_lock()
-        self._rows, self.done = rows.stop, self.done + len(batch.counts)
         entry = {"counts": batch.counts, "crc": _crc(items, batch.starts, batch.lengths)}
-        with open(self._journal, "a", encoding="utf-8") as journal:
+        with self._named(), open(self._journal, "a", encoding="utf-8") as journal:
             journal.write(json.dumps(entry) + "\n")
+        self._rows, self.done = rows.stop, self.done + len(batch.counts)
         self._counts += batch.counts
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
         if kind is not None:
-            with suppress(Exception):  # a full disk: the file is not whole, and the journal knows
-                self._file.close()
+            let_go(self._file)  # a full disk: the file is not whole, and the journal knows
             lost = issubclass(kind, TakenOverError)  # then what lies there is another job's
-            if not lost and (self.done == 0 or issubclass(kind, OSError | ValueError)):
+            if not lost and (self.done == 0 or issubclass(kind, ValueError)):
                 self._discard()
             return
         self._require_lock()
         if self.done != len(self._header.ids):
             self._file.close()
             raise ValueError(f"{self.done} recordings of {len(self._header.ids)}")
-        self._file["offsets"] = np.cumsum([0, *self._counts], dtype=np.int64)
-        self._header.describe(self._file)
+        try:
+            with self._named(), room(self._file, SPARE + 400 * len(self._header.ids)):
+                self._file["offsets"] = np.cumsum([0, *self._counts], dtype=np.int64)
+                self._header.describe(self._file)
+        except OSError:
+            let_go(self._file)
+            raise
         self._file.close()
         os.replace(self._part, self._path)
         self._journal.unlink()
+
+    @property
+    def _chunk(self) -> int:
+        """Bytes of a chunk of items."""
+        return int(np.prod(self._items.chunks)) * self._items.dtype.itemsize
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let an error of the disk name the feature, and say how much of it is kept."""
+        try:
+            yield
+        except (OSError, RuntimeError) as error:
+            of = f"{self.done} of {len(self._header.ids)} recordings are kept"
+            raise named(error, f"{self._path} ({of})") from None
 
     def _require_lock(self) -> None:
         if self._lock is not None and self._lock.lost:
@@ -185,10 +206,11 @@ class FeatureWriter(AbstractContextManager):
     def _begin(self) -> None:
         import h5py
 
-        self._discard()
         self._counts: list[int] = []
-        self._file = h5py.File(self._part, "w")
-        self._journal.write_text(self._title() + "\n", encoding="utf-8")
+        with self._named():
+            self._discard()
+            self._journal.write_text(self._title() + "\n", encoding="utf-8")
+            self._file = h5py.File(self._part, "w")
 
     def _discard(self) -> None:
         for file in (self._journal, self._part):
@@ -224,9 +246,11 @@ class FeatureWriter(AbstractContextManager):
     def _require_space(self, needed: int) -> None:
         """Refuse before writing: HDF5 cannot close a file that no longer fits."""
         free = shutil.disk_usage(self._path.parent).free
-        if self._header.compression == "none" and needed + SPARE > free:
+        needed += SPARE
+        if self._header.compression == "none" and needed > free:
             raise UserError(
-                f"{self._path}: needs {needed / 1e6:.1f} MB, the disk has {free / 1e6:.1f} MB free"
+                f"{self._path}: needs {needed / 1e6:.1f} MB, the disk has {free / 1e6:.1f} MB "
+                "free; make room and start again"
             )
 
     def _resume(self) -> bool:
@@ -245,13 +269,15 @@ class FeatureWriter(AbstractContextManager):
         except Exception:  # whatever HDF5 says of a file that was cut off: it is made anew
             kept = []
         if not kept:
-            self._file.close()
+            let_go(self._file)
             return False
-        self._journal.write_text("\n".join([title, *kept]) + "\n", encoding="utf-8")
+        write_text(self._journal, "\n".join([title, *kept]) + "\n")
         return True
 
     def _verify(self, lines: list[str]) -> list[str]:
         """Keep the journal's entries whose items are as they were written; cut off the rest."""
+        for name in {*self._file} - {"items", "starts", "lengths"}:
+            del self._file[name]  # of an end that was interrupted
         self._items = self._file["items"]
         columns = [self._file.get(name) for name in ("starts", "lengths")]
         self._counts, kept = [], []

@@ -66,6 +66,7 @@ def take_whole(folder: Path, last: str, identity: str) -> bool:
                     (folder / path).parent.mkdir(parents=True, exist_ok=True)
                     (folder / path).unlink(missing_ok=True)
                     os.link(kept / path, folder / path)
+                    os.utime(folder / path)  # what it was made of may have been made again
             return True
     forget_whole(folder)
     return False

@@ -143,12 +143,13 @@ class Cluster:
 
     def running(self) -> list[tuple[str, int, str]]:
         """Id, GPUs and comment of each running job; the comment names rule and wildcards."""
-        form = "JobArrayID:|,tres-alloc:|,Comment:"
+        # What a running job has, it has asked for; without accounting, SLURM does not count GPUs.
+        form = "JobArrayID:|,tres-per-job:|,tres-per-task:|,tres-per-node:|,Comment:"
         found = []
         for line in self.run("squeue", "-h", "-r", "-t", "running", "-O", form).splitlines():
-            job, given, comment = line.strip().split("|")
-            gpus = [one.split("=")[1] for one in given.split(",") if one.startswith("gres/gpu=")]
-            found.append((job, int(gpus[0]) if gpus else 0, comment))
+            job, *asked, comment = line.strip().split("|")
+            gpus = [int(text.rsplit(":", 1)[1]) for text in asked if "gpu" in text]
+            found.append((job, sum(gpus), comment))
         return found
 
     def node_of(self, job: str) -> str:

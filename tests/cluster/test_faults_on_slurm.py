@@ -12,6 +12,7 @@ import pytest
 
 from tests.cluster.conftest import OnCluster, finish
 from tests.cluster.slurm import wait
+from tests.reliability import record
 from tests.tiny import make_study
 from tests.workflow.conftest import Workflow
 
@@ -80,6 +81,8 @@ def node_lost(study, job, model, fold):
             study.cluster.run("scontrol", "update", f"JobId={line.split()[0]}", "StartTime=now")
 
 
+SAME = "nothing: scores.csv is that of an undisturbed study, byte for byte"
+
 STRIKES = {
     ("cnn", "1"): cancelled,
     ("cnn", "2"): killed,
@@ -126,9 +129,17 @@ def test_jobs_that_are_ended_in_four_ways_go_on_and_the_study_ends(cluster, tmp_
     status, output = finish(process)
     assert status == 0, output
     assert (study.folder / "results/tiny/scores.csv").read_bytes() == undisturbed
+    said = {}
     for model, fold in STRIKES:
         log = study.log(f"train/{model}/fold-{fold}-seed-0")
-        assert "goes on from epoch" in log, (model, fold, log)
+        found = re.search(r"goes on from epoch .*", log)
+        assert found, (model, fold, log)
+        said[STRIKES[model, fold]] = f"sent again, and its log says: {found[0]}"
+    again = "none was needed: the study ended by itself"
+    record("SLURM job cancelled", said[cancelled], SAME, again)
+    record("SLURM job killed (SIGKILL)", said[killed], SAME, again)
+    record("SLURM job out of time", said[out_of_time], SAME, again)
+    record("SLURM node down", said[node_lost], SAME, again)
 
 
 def test_job_out_of_memory_has_more_at_its_second_attempt(cluster, tmp_path):
@@ -139,7 +150,13 @@ def test_job_out_of_memory_has_more_at_its_second_attempt(cluster, tmp_path):
     assert status == 0, output
     again = re.findall(r"rule train_classifier:.*?mem_mb=(\d+)", output, re.S)
     assert sorted(again) == ["400"] * 3 + ["800"] * 3, output
-    assert len(list(study.folder.glob("results/tiny/runs/svm/*/*/run.json"))) == 3
+    assert len(finished(study)) == 3
+    record(
+        "SLURM job out of memory",
+        f"sent again: {' MB, '.join(sorted(set(again)))} MB",
+        "nothing: all three runs ended",
+        "none was needed: the study ended by itself",
+    )
 
 
 def finished(study):
@@ -170,3 +187,16 @@ def test_killed_snakemake_repeats_nothing_and_a_hopeless_model_leaves_the_others
     assert "results/tiny/logs/train/cnn/fold-1-seed-0.log" in output
     assert "models.cnn (feature log_mel (1, 16, 8)): epoch " in output
     assert "deepself partial" in output
+    record(
+        "Snakemake killed (SIGKILL) while SLURM goes on",
+        f"what it had sent ended without it: {len(before)} runs",
+        "nothing: none of these was trained again",
+        "after `snakemake --unlock`, what was missing",
+    )
+    reason = re.search(r"models\.cnn \(feature log_mel .*", output)[0]
+    record(
+        "a model whose jobs always fail, on SLURM",
+        f"exit status {status}; {reason}",
+        f"nothing: {len(after)} runs of the others stand",
+        re.search(r"to score and report it as it is: deepself partial", output)[0],
+    )

@@ -229,6 +229,6 @@ def test_reading_does_not_touch_the_file(path, items):
 def test_disk_without_room_is_refused_before_writing(path, items, monkeypatch):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr("deepself.store.feature_writer.shutil.disk_usage", lambda _: usage)
-    with pytest.raises(UserError, match=r"f\.h5: needs 0\.0 MB, the disk has 0\.0 MB free"):
+    with pytest.raises(UserError, match=r"f\.h5: needs 0\.1 MB, the disk has 0\.0 MB free; make"):
         write(path, items, "abcde")
     assert not list(path.parent.iterdir())
