@@ -45,7 +45,6 @@ if not workflow.modifier.is_module:
     report: "workflow/report/workflow.rst"
 
 
-
 # Also in other folders, and as a module, jobs run in the environments of the deepself that is
 # installed here. For `--sdm apptainer`, envs/deepself.def builds the image; for `--sdm conda`,
 # envs/conda.post-deploy.sh asks where deepself lies.

@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from deepself.graph import SOURCE
+
 ROOT = Path(__file__).parents[1]
 ENVS = ROOT / "envs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -75,7 +77,13 @@ def test_what_the_pinned_packages_need_is_pinned_too():
 
 def test_cuda_is_in_its_own_lock_and_of_one_generation():
     assert not CUDA.keys() & LOCK.keys()
-    assert {"triton", "nvidia-cublas", "nvidia-nccl-cu13"} <= CUDA.keys()
+    # What PyTorch links against; a CPU build does not ask for them, so its metadata does not tell.
+    libraries = (
+        *("cublas", "cuda-cupti", "cuda-nvrtc", "cuda-runtime", "cudnn", "cufft", "cufile"),
+        *("curand", "cusolver", "cusparse", "cusparselt", "nccl", "nvjitlink", "nvshmem", "nvtx"),
+    )
+    pinned = {re.sub(r"-cu\d+$", "", name) for name in CUDA}
+    assert {"triton", *(f"nvidia-{library}" for library in libraries)} <= pinned
     is_cuda = re.compile(r"nvidia-(?!ml-py$)|cuda-|triton$")
     assert all(map(is_cuda.match, CUDA))
     assert not any(map(is_cuda.match, LOCK))
@@ -126,6 +134,7 @@ def test_no_job_imports_snakemake():
 def test_conda_installs_deepself_without_what_pip_would_bring():
     command = (ENVS / "conda.post-deploy.sh").read_text().splitlines()[-1]
     assert {"--no-deps", "--no-build-isolation", "--editable"} <= set(command.split())
+    assert SOURCE == ROOT  # which the Snakefile names to the script
 
 
 def container():
@@ -219,7 +228,7 @@ def test_every_rule_with_a_command_has_a_conda_environment_and_the_workflow_a_co
                 assert conda, f"{file.name}: {rule.partition(':')[0]}"
                 assert (file.parent / conda[1]).resolve() == ENVS / "conda.yaml"
     assert commands > 10
-    image = re.search(r"(?m)^container: \"(.+)\"$", (ROOT / "Snakefile").read_text())
+    image = re.search(r"(?m)^container: .*SOURCE / \"(.+)\"\)$", (ROOT / "Snakefile").read_text())
     assert image is not None
     built = f"apptainer build {image[1]} envs/deepself.def"
     assert built in container()[""]

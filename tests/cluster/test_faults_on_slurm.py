@@ -61,12 +61,11 @@ def killed(study, job, model, fold):
 
 
 def out_of_time(study, job, model, fold):
-    # SLURM looks at the limits now and then only: until then, the run must not end by itself.
-    process = process_of(study, model, fold)
-    os.kill(process, signal.SIGSTOP)
+    # SLURM looks at the limits now and then only, and wakes what it ends: until then, the run
+    # must not end by itself.
+    saved(study, model, fold)
+    os.kill(process_of(study, model, fold), signal.SIGSTOP)
     study.cluster.run("scontrol", "update", f"JobId={job}", "EndTime=now+1")
-    wait(lambda: job not in [j for j, *_ in study.cluster.running()], 90, "no end of its time")
-    os.kill(process, signal.SIGCONT)
 
 
 def node_lost(study, job, model, fold):
@@ -104,6 +103,7 @@ def strike(study, process):
             begun = "epoch" in study.log(f"train/{model}/fold-{fold}-seed-0")
             if begun and process_of(study, model, fold):
                 left.pop((model, fold))(study, job, model, fold)
+                break  # what runs has changed
     assert not left, f"ended before {list(left)} trained"
 
 

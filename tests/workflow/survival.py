@@ -21,7 +21,7 @@ FEATURE = {"kind": "log_mel", "modality": "audio", "n_fft": 128, "hop_length": 1
 CHANGES = {"features__log_mel": {**FEATURE, "compression": "gzip"}}
 """A feature that is written in two parts, and is larger than what Snakemake takes checksums of."""
 
-LONG = {"models__cnn__training": {"epochs": 600, "batch_size": 8, "lr": 0.001}}
+LONG = {"models__cnn__training": {"epochs": 150, "batch_size": 8, "lr": 0.001}}
 """A network that trains for long enough to be hit."""
 
 

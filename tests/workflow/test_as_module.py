@@ -1,9 +1,12 @@
 """The workflow as a part of another: the same study, under names of its own."""
 
+import copy
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -50,14 +53,20 @@ class Foreign(Workflow):
         (self.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
 
 
+def foreign_workflow(folder):
+    """A workflow of others, around the study that lies in a folder."""
+    (folder / "Snakefile").write_text(SNAKEFILE)
+    workflow = Foreign(folder)
+    workflow.configure()
+    return workflow
+
+
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):
     """Its whole run."""
     folder = tmp_path_factory.mktemp("foreign")
     make_study(folder)
-    (folder / "Snakefile").write_text(SNAKEFILE)
-    workflow = Foreign(folder)
-    workflow.configure()
+    workflow = foreign_workflow(folder)
     status, output = workflow.run()
     assert status == 0, output
     return workflow
@@ -106,6 +115,88 @@ def test_a_prefix_is_refused(foreign, tmp_path):
     status, output = foreign.run("--dry-run", "--snakefile", str(file))
     assert status != 0
     assert "prefix: what a study writes lies below results/ and its name" in output
+
+
+def test_its_tables_are_in_the_report_of_the_workflow_around_it(foreign):
+    status, output = foreign.run("--report", "all.zip")
+    assert status == 0, output
+    with ZipFile(foreign.folder / "all.zip") as archive:
+        held = {name.split("/")[-1]: archive.read(name) for name in archive.namelist()}
+    assert held["scores.csv"] == (foreign.results / "scores.csv").read_bytes()
+    assert b"Which of 3 models" not in held["report.html"]  # what it is about, others say
+
+
+def test_from_a_host_of_repositories_it_is_the_same(foreign, tmp_path, monkeypatch):
+    """The host is a folder here: git is told so."""
+    repository = tmp_path / "host/someone/deepself"
+    for name in ("workflow", "envs"):
+        shutil.copytree(REPOSITORY / name, repository / name)
+    shutil.copy(REPOSITORY / "Snakefile", repository)
+    author = ["-c", "user.name=Someone", "-c", "user.email=someone@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], [*author, "commit", "-qm", "All"]):
+        subprocess.run(["git", *words], cwd=repository, check=True)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{tmp_path}/host/.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://github.com/")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    hosted = 'github("someone/deepself", path="Snakefile", branch="main")'
+    file = foreign.folder / "hosted.smk"
+    file.write_text(SNAKEFILE.replace(f'"{REPOSITORY}/Snakefile"', hosted))
+    assert hosted in file.read_text()
+    assert foreign.planned("--snakefile", str(file)) == {}
+    assert foreign.planned("--snakefile", str(file), "--forcerun", "deepself_score") == {
+        "deepself_score": 1,
+        "answer": 1,
+    }
+
+
+TWO = f"""
+configfile: "config.yaml"
+
+
+module one:
+    snakefile: "{REPOSITORY}/Snakefile"
+    config: config["one"]
+
+
+use rule * from one as one_*
+
+
+module other:
+    snakefile: "{REPOSITORY}/Snakefile"
+    config: config["other"]
+
+
+use rule * from other as other_*
+
+
+ruleorder: one_extract > other_extract
+
+
+rule all:
+    default_target: True
+    input:
+        "results/one/scores.csv",
+        "results/other/scores.csv",
+"""
+
+
+def test_two_studies_are_two_modules_and_make_what_they_share_once(tmp_path):
+    study = make_study(tmp_path, models__cnn=None, models__dense=None, fusions=None)
+    study = yaml.safe_load(study.read_text())
+    one, other = study | {"name": "one"}, copy.deepcopy(study) | {"name": "other"}
+    other["features"]["coarse"] = other["features"]["log_mel"] | {"n_mels": 8}
+    other["models"]["coarse"] = other["models"]["svm"] | {"feature": "coarse"}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"one": one, "other": other}))
+    (tmp_path / "Snakefile").write_text(TWO)
+    both = Foreign(tmp_path)
+    status, output = both.run()
+    assert status == 0, output
+    assert (tmp_path / "results/one/scores.csv").is_file()
+    assert "coarse" in (tmp_path / "results/other/scores.csv").read_text()
+    assert len(list(tmp_path.glob("results/features/*.h5"))) == 2
+    assert both.planned() == {}
 
 
 def test_the_demo_runs_in_another_folder(tmp_path):

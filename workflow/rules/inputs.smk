@@ -42,15 +42,20 @@ def choice_of_model(wildcards):
 
 
 def inventory_of_feature(wildcards):
-    """Nothing: its name says all that shapes it. But its name is known only after the split."""
-    checkpoints.split.get()
-    return []
+    """Nothing: its name says all that shapes it. But not every study has it."""
+    return [] if graph.has_feature(wildcards.feature) else not_here(wildcards.feature)
 
 
 def inputs_of_feature(wildcards):
     """Shards, or what it is made from. Its name says all else that shapes a feature file."""
-    checkpoints.split.get()
+    if not graph.has_feature(wildcards.feature):
+        return not_here(wildcards.feature)
     return graph.feature_inputs(f"results/features/{wildcards.feature}.h5")
+
+
+def not_here(feature):
+    """What does not exist: features lie in one folder, and another module's rule makes this one."""
+    return f"the feature {feature} in {graph.layout.dataset}"
 
 
 def predictions_of_members(wildcards):
