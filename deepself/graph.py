@@ -384,7 +384,7 @@ class Graph:
         return set_all_right(self.manifest, *folders)
 
     def what_is_left(self) -> str:
-        """What a failed study's user can do; empty if there is nothing to say."""
+        """Set right the times that a wrong clock left, and say what one can do after a failure."""
         return "\n".join(filter(None, (self._set_times_right(), self._partial())))
 
     def _partial(self) -> str:

@@ -17,6 +17,7 @@ from deepself.graph import SOURCE
 
 ROOT = Path(__file__).parents[1]
 ENVS = ROOT / "envs"
+SETUP = (ENVS / "setup.sh").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 OPTIONAL = ("braindecode", "eeg", "imagenet", "video")  # what a study may use, beyond the runtime
@@ -155,9 +156,12 @@ def test_the_container_holds_the_locked_environment():
     source, environment, extras = setup.groups()
     assert tuple(extras.split(",")) == OPTIONAL
     copied = dict(line.split() for line in sections["files"].strip().splitlines())
-    for needed in ("pyproject.toml", "envs", "deepself", PROJECT["readme"]):
-        assert (ROOT / needed).exists()
-        assert copied[needed] == f"{source}/{needed}"
+    assert copied == {path: f"{source}/{path}" for path in copied}
+    # Not all of envs/, where an earlier image lies.
+    in_envs = [f"envs/{name}" for name in re.findall(r"\$here/([\w-]+\.\w+)", SETUP)]
+    project = ["pyproject.toml", PROJECT["readme"], *PROJECT["license-files"], "deepself"]
+    assert copied.keys() == {*project, "envs/setup.sh", *in_envs}
+    assert all((ROOT / path).exists() for path in copied)
     assert f"export PATH={environment}/bin:$PATH" in sections["environment"]
     assert f"{environment}/bin/deepself --help" in sections["test"]
     assert (ENVS / "setup.sh").stat().st_mode & 0o111
@@ -247,3 +251,19 @@ def test_no_file_names_the_host_of_a_package_index():
         for pattern in (host, option):
             found = pattern.search(text)
             assert found is None, f"{file.relative_to(ROOT)}: {found and found[0]}"
+
+
+def test_every_file_of_the_package_is_installed_with_it():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    package = ROOT / "deepself"
+    patterns = tools["setuptools"]["package-data"]["deepself"]
+    installed = {path for pattern in patterns for path in package.glob(pattern)}
+    files = {
+        path
+        for path in package.rglob("*")
+        if path.is_file()
+        and path.suffix != ".py"
+        and not any(part.startswith((".", "__")) for part in path.relative_to(package).parts)
+    }
+    assert files <= installed, files - installed
+    assert package / "planning/units.json" in files
