@@ -19,8 +19,9 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 study: $(VENV)/.run
 	snakemake --cores $(CORES) --configfile $(STUDY)
 
+# One worker more than cores: some tests wait for processes of others.
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 python -m pytest -n $(CORES) --dist loadfile
+	OMP_NUM_THREADS=1 python -m pytest -n $$(( $(CORES) + 1 )) --dist loadfile --no-loadscope-reorder
 
 # One after another: they wait for each other's moments.
 reliability: export DEEPSELF_RELIABILITY := $(abspath results/reliability.jsonl)

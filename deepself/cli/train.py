@@ -130,7 +130,16 @@ def _train_study(args: argparse.Namespace) -> None:
     for record in records:
         _say(record)
     if not own:
+        _forget(jobs)
         print(jobs[0].folder.parents[1] if args.all else jobs[0].folder)
+
+
+def _forget(jobs: list["Job"]) -> None:
+    """No workflow will look for these runs."""
+    from deepself.store.whole import forget_whole
+
+    for job in jobs:
+        forget_whole(job.folder)
 
 
 def _train_all(jobs: list["Job"], args: argparse.Namespace, batched: bool) -> list[dict[str, Any]]:
@@ -181,6 +190,7 @@ def _train_file(args: argparse.Namespace) -> None:
     for job in jobs:
         records.append(_train(job, args))
         _say(records[-1])
+    _forget(jobs)
     if len(records) > 1:
         means = {p: _mean(record["scores"][p]["uar"] for record in records) for p in DEV_AND_TEST}
         print(f"mean of {len(records)} folds: dev UAR {means['dev']:.1%}, test {means['test']:.1%}")

@@ -18,10 +18,10 @@ from tests.tiny import make_recordings, write_study
 from tests.workflow.conftest import Workflow
 
 FEATURE = {"kind": "log_mel", "modality": "audio", "n_fft": 128, "hop_length": 1, "n_mels": 16}
-CHANGES = {"features__log_mel": {**FEATURE, "compression": "gzip"}}
+CHANGES = {"features__log_mel": {**FEATURE, "compression": "gzip"}, "fusions": {}}
 """A feature that is written in two parts, and is larger than what Snakemake takes checksums of."""
 
-LONG = {"models__cnn__training": {"epochs": 150, "batch_size": 8, "lr": 0.001}}
+LONG = {"models__cnn__training": {"epochs": 80, "batch_size": 8, "lr": 0.001}}
 """A network that trains for long enough to be hit."""
 
 
