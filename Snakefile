@@ -40,7 +40,7 @@ wildcard_constraints:
 
 
 # It describes the study; a workflow around this one says itself what it is about.
-if not workflow.modifier.is_module:
+if workflow.modifier.parent_modifier is None:
 
     report: "workflow/report/workflow.rst"
 

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -10,7 +12,7 @@ from deepself.cli import main
 from deepself.planning.cost import DAY, LEAST_MB, LEAST_MINUTES, MB, Cost
 from deepself.planning.units import units
 from deepself.planning.work import Work
-from deepself.store.files import read_json
+from deepself.store.files import read_json, write_json
 from tests.tiny import make_study
 
 SEARCHED = {
@@ -90,10 +92,14 @@ def test_jobs_are_those_of_the_workflow_and_what_stands_is_done(planned):
 
 
 def test_what_runs_took_stands_in_place_of_an_estimate(planned, study):
+    files = sorted(study.glob("results/tiny/runs/cnn/*/*/run.json"))
+    # A run knows its memory if it had its process to itself.
+    write_json(files[0], read_json(files[0]) | {"memory": 123_456_789})
     cost = planned()["lines"]["train", "cnn"]["each"]
-    records = [read_json(file) for file in study.glob("results/tiny/runs/cnn/*/*/run.json")]
     assert cost["measured"]
-    assert cost["memory"] == max(record["memory"] for record in records if "memory" in record)
+    assert cost["memory"] == 123_456_789
+    took = [read_json(file)["seconds"]["total"] + units().start for file in files]
+    assert min(took) <= cost["seconds"] <= max(took)
     assert not planned()["lines"]["train", "dense"]["each"]["measured"]
 
 
@@ -145,8 +151,10 @@ def test_requests_have_a_floor_and_time_a_ceiling():
     assert large.minutes == DAY
 
 
-def test_estimate_of_memory_covers_what_a_run_took(planned):
-    took = planned()["lines"]["train", "cnn"]["each"]["memory"]
+def test_estimate_of_memory_covers_what_a_run_took(planned, study):
+    train = [sys.executable, "-m", "deepself", "train", "study.yaml"]
+    subprocess.run([*train, "--model", "cnn", "--fold", "1"], cwd=study, check=True)
+    took = read_json(study / "results/tiny/runs/cnn/fold-1/seed-0/run.json")["memory"]
     asked = planned("--set", "models.cnn.training.lr=0.5")["requests"]["models"]["cnn"]
     assert asked["mem_mb"] * MB > took
 

@@ -68,8 +68,8 @@ def clear(folder, model):
     found = {}
     for run in runs(folder, model):
         found[run] = {name: (run / name).read_bytes() for name in FILES}
-        for path in run.iterdir():
-            path.unlink()
+        shutil.rmtree(run)
+        run.mkdir()
     return found
 
 
