@@ -9,24 +9,34 @@ from deepself.graph import SOURCE, Graph
 min_version("9.20")
 
 
-# As a module, it has its study from the workflow that uses it; see docs/module.md.
-if workflow.modifier.path_modifier.prefix:
-    raise WorkflowError(
-        "prefix: what a study writes lies below results/ and its name; take the prefix out, "
-        "and give each study a name of its own"
-    )
+# As a module, it has its study from the workflow that uses it, and that workflow's files are no
+# studies; see docs/module.md.
+is_module = not workflow.modifier.is_main_snakefile()
+files = [] if is_module else workflow.config_settings.configfiles
+where = f"module {workflow.modifier.namespace}: " if is_module else ""
 
-# Without a study of the user's own, the demo; not in a module, where Snakemake skips this. (A study
-# given by --configfile is taken as it is: Snakemake would merge it into one named here.)
-elif not workflow.config_settings.configfiles and not {"name", "dataset"} <= config.keys():
+if is_module and not config:
+    raise WorkflowError(f'{where}has no study; say where it stands: config: config["deepself"]')
+
+# Without a study of the user's own, the demo. (A study given by --configfile is taken as it is:
+# Snakemake would merge it into one named here.)
+elif not is_module and not files and not {"name", "dataset"} <= config.keys():
 
     configfile: f"{workflow.basedir}/config/demo.yaml"
 
 
 try:
-    graph = Graph(config, workflow.config_settings.configfiles)
+    graph = Graph(config, files)
 except UserError as error:
-    raise WorkflowError(str(error)) from None
+    raise WorkflowError(f"{where}{error}") from None
+
+# Verbs write where the study says, whatever Snakemake makes of a path.
+in_module = workflow.modifier.path_modifier.replace_prefix
+if any(in_module(path) != path for path in ("results/features/", str(graph.layout.scores))):
+    raise WorkflowError(
+        f"{where}what a study writes lies below results/ and its name; take out prefix or "
+        "replace_prefix, and give each study a name of its own"
+    )
 
 
 wildcard_constraints:
@@ -40,7 +50,7 @@ wildcard_constraints:
 
 
 # It describes the study; a workflow around this one says itself what it is about.
-if workflow.modifier.parent_modifier is None:
+if not is_module:
 
     report: "workflow/report/workflow.rst"
 
@@ -54,6 +64,15 @@ container: os.path.relpath(SOURCE / "envs/deepself.sif")
 os.environ.update(DEEPSELF_SOURCE=str(SOURCE))
 
 
+# The first rule is what Snakemake makes if it is not told what; a workflow around this one that
+# has a rule above keeps its own.
+rule all:
+    input:
+        graph.layout.scores,
+        graph.layout.report,
+        graph.layout.tracking,
+
+
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/marks.smk"
@@ -63,14 +82,6 @@ include: "workflow/rules/search.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/fuse.smk"
 include: "workflow/rules/report.smk"
-
-
-rule all:
-    default_target: True
-    input:
-        graph.layout.scores,
-        graph.layout.report,
-        graph.layout.tracking,
 
 
 onstart:

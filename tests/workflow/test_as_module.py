@@ -103,18 +103,46 @@ def test_a_mistake_in_the_study_is_one_line(foreign):
     finally:
         foreign.configure()
     assert status != 0
-    assert "models.cnn.featuer: unknown key, did you mean feature?" in output
+    assert (
+        "module deepself: study: models.cnn.featuer: unknown key, did you mean feature?" in output
+    )
     assert "Traceback" not in output
 
 
-def test_a_prefix_is_refused(foreign, tmp_path):
-    file = foreign.folder / "prefixed.smk"
-    file.write_text(
-        SNAKEFILE.replace("    config: config", '    prefix: "sub"\n    config: config')
-    )
+@pytest.mark.parametrize("keyword", ['prefix: "sub"', 'replace_prefix: {"results/": "elsewhere/"}'])
+def test_other_places_for_what_it_writes_are_refused(foreign, tmp_path, keyword):
+    file = tmp_path / "moved.smk"
+    file.write_text(SNAKEFILE.replace("    config: config", f"    {keyword}\n    config: config"))
     status, output = foreign.run("--dry-run", "--snakefile", str(file))
     assert status != 0
-    assert "prefix: what a study writes lies below results/ and its name" in output
+    assert "module deepself: what a study writes lies below results/ and its name" in output
+
+
+def test_a_module_without_a_study_is_refused(foreign, tmp_path):
+    file = tmp_path / "without.smk"
+    file.write_text(SNAKEFILE.replace('    config: config["deepself"]\n', ""))
+    status, output = foreign.run("--dry-run", "--snakefile", str(file))
+    assert status != 0
+    assert (
+        'module deepself: has no study; say where it stands: config: config["deepself"]' in output
+    )
+
+
+def test_files_named_on_the_command_line_belong_to_the_workflow_around_it(foreign, tmp_path):
+    file = tmp_path / "named.smk"
+    file.write_text(SNAKEFILE.replace('configfile: "config.yaml"\n', ""))
+    assert foreign.planned("--snakefile", str(file), "--configfile", "config.yaml") == {}
+
+
+def test_a_rule_above_it_stays_the_one_that_is_made(foreign, tmp_path):
+    head, answer = SNAKEFILE.split("rule answer:")
+    answer = "rule answer:" + answer.replace("    default_target: True\n", "")
+    head = head.replace(
+        "module deepself:", answer.replace("answer.txt", "above.txt") + "\n\nmodule deepself:"
+    )
+    file = tmp_path / "above.smk"
+    file.write_text(head)
+    assert foreign.planned("--snakefile", str(file)) == {"answer": 1}
 
 
 def test_its_tables_are_in_the_report_of_the_workflow_around_it(foreign):
