@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepself.dataset.readers import Decoded, ReadError, companions, read
+from deepself.dataset.readers import FROM_DISK, Decoded, ReadError, companions, read
 from deepself.dataset.readers.selection import listed
 from deepself.study.dataset import AnyModality, Channel, SensorModality, SignalModality
 
@@ -50,8 +50,48 @@ def read_recording(modality: AnyModality, path: Path) -> Recording:
         the modality says, or holds values that are not finite or never change.
     """
     content = _bytes(path)
-    decoded = read(modality, path, content)
     others = [_bytes(other) for other in companions(path)]
+    return _recording(modality, read(modality, path, content), content, others)
+
+
+def decode_recording(modality: AnyModality, name: str, content: bytes) -> Recording:
+    """The same of a file's content that lies nowhere on disk.
+
+    Parameters
+    ----------
+    modality
+        What kind of file it is, and how to read it.
+    name
+        What the file would be called: its suffix says a sensor's or a film's format.
+    content
+        All its bytes.
+
+    Raises
+    ------
+    ReadError
+        As `read_recording`; and of formats that are read from disk.
+    """
+    path = Path(name)
+    if isinstance(modality, SensorModality) and path.suffix.lower() in FROM_DISK:
+        raise ReadError(f"files of the format {path.suffix} are read from disk; give its path")
+    return _recording(modality, read(modality, path, content), content, [])
+
+
+def checked_recording(modality: AnyModality, decoded: Decoded) -> Recording:
+    """A recording of values that were in memory already; it has no file, so no checksum.
+
+    Raises
+    ------
+    ReadError
+        It has not the channels or not the rate that the modality says, or holds values that are
+        not finite or never change.
+    """
+    return _recording(modality, decoded, b"", [])
+
+
+def _recording(
+    modality: AnyModality, decoded: Decoded, content: bytes, others: list[bytes]
+) -> Recording:
     if decoded.values.size == 0:
         raise ReadError("holds no samples")
     _check_finite(modality, decoded)

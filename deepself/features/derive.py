@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,55 @@ Embed = Callable[[torch.Tensor], torch.Tensor]
 """Turns items (batch, ...) into vectors (batch, features)."""
 
 
+class Deriver:
+    """How items of one feature become those of another.
+
+    Parameters
+    ----------
+    spec
+        The feature that is made.
+    embed
+        The network that an embedding needs.
+    """
+
+    def __init__(self, spec: Derived, embed: Embed | None = None):
+        self._spec, self._embed = spec, embed
+
+    def __call__(self, items: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+        """Items (rows, *item shape) of those of the source, by their true lengths.
+
+        Raises
+        ------
+        ValueError
+            They are too small for the network.
+        """
+        groups = [torch.from_numpy(items)]
+        if lengths is not None:  # what a fill would add is no part of them
+            rows = zip(groups[0], lengths, strict=True)
+            groups = [item[None, ..., :length] for item, length in rows]
+        try:
+            with torch.inference_mode():
+                return torch.cat([self._of(group) for group in groups]).numpy()
+        except RuntimeError as error:  # a network says so what is too small for it
+            raise ValueError(str(error).splitlines()[0]) from None
+
+    def _of(self, items: torch.Tensor) -> torch.Tensor:
+        if isinstance(self._spec, Rendered):
+            chosen = self._spec
+            return signal.render(
+                items,
+                value_range=None if chosen.range == "item" else chosen.range,
+                colormap=chosen.colormap,
+                height=chosen.height,
+                width=chosen.width,
+                layout=chosen.layout,
+            )
+        assert self._embed is not None
+        return self._embed(items)
+
+
 class Derivation(AbstractContextManager):
-    """How one feature is made from another.
+    """How one feature is made from the file of another.
 
     Parameters
     ----------
@@ -57,75 +105,85 @@ class Derivation(AbstractContextManager):
     axes = Axes()
 
     def __init__(self, name: str, spec: Derived, source: Path, results: Path):
-        self._name, self._spec = name, spec
+        self._name = name
         self._source = FeatureFile(source)
         self.ids, self.checksums = self._source.ids, self._source.checksums
         self.samples: int | list[Any] | None = self._source.specification["samples"]
-        self._embed = None
+        embed = None
         if isinstance(spec, Embedding):
-            self._embed = _embedder(name, spec, self._source.shape, results)
+            path = weights_file(results, spec.network, spec.weights)
+            embedder = Embedder.of(spec)
+            embed = embedder.built(f"features.{name}", self._source.shape, path)
+        self._derive = Deriver(spec, embed)
 
     def make(self, recording: str) -> Batch:
         """Items of one recording."""
         rows = self._source.rows([recording])
         parts = np.array_split(rows, -(-len(rows) // ROWS))
+        lengths = self._source.lengths
         try:
-            items = np.concatenate([self._make(self._read(part)) for part in parts])
-        except (ValueError, RuntimeError) as error:  # a network says so what is too small for it
-            reason = str(error).splitlines()[0]
-            raise UserError(f"features.{self._name}: {recording}: {reason}") from None
+            items = np.concatenate(
+                [
+                    self._derive(
+                        self._source.read_rows(part), None if lengths is None else lengths[part]
+                    )
+                    for part in parts
+                ]
+            )
+        except ValueError as error:
+            raise UserError(f"features.{self._name}: {recording}: {error}") from None
         starts = self._source.starts
         return Batch(items, [len(items)], None if starts is None else starts[rows])
 
     def __exit__(self, *_: object) -> None:
         self._source.close()
 
-    def _read(self, rows: np.ndarray) -> list[torch.Tensor]:
-        """Items by their true lengths: what a fill would add is no part of them."""
-        items = torch.from_numpy(self._source.read_rows(rows))
-        lengths = self._source.lengths
-        if lengths is None:
-            return [items]
-        return [item[None, ..., :length] for item, length in zip(items, lengths[rows], strict=True)]
 
-    def _make(self, groups: list[torch.Tensor]) -> np.ndarray:
-        with torch.inference_mode():
-            return torch.cat([self._of(items) for items in groups]).numpy()
+@dataclass(frozen=True)
+class Embedder:
+    """The network of an embedding, whose weights may lie anywhere.
 
-    def _of(self, items: torch.Tensor) -> torch.Tensor:
-        if isinstance(self._spec, Rendered):
-            chosen = self._spec
-            return signal.render(
-                items,
-                value_range=None if chosen.range == "item" else chosen.range,
-                colormap=chosen.colormap,
-                height=chosen.height,
-                width=chosen.width,
-                layout=chosen.layout,
-            )
-        assert self._embed is not None
-        return self._embed(items)
+    Attributes
+    ----------
+    network, settings
+        What is built.
+    layer, pool
+        As in the study.
+    """
 
+    network: str
+    settings: dict[str, Any]
+    layer: str | None
+    pool: str
 
-def _embedder(name: str, spec: Embedding, shape: tuple[int, ...], results: Path) -> Embed:
-    """What makes an embedding of items of a shape."""
-    path = weights_file(results, spec.network, spec.weights)
-    network_type, settings = spec.network, dict[str, Any]()
-    cls = class_of(network_type)
-    if cls is not None and issubclass(cls, PictureNetwork):
-        settings["imagenet_normalisation"] = is_imagenet(network_type, spec.weights)
-    try:
-        network = build(built_as(network_type, spec.weights), shape, CLASSES, **settings)
-    except ValueError as error:
-        raise UserError(f"features.{name}: {error}") from None
-    try:
-        start_from(network, read_weights(path))
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
-    network.eval()
-    if spec.layer is None:
-        return network.embed
-    try:
-        return Layer(network, spec.layer, spec.pool, fresh=CLASSES)
-    except ValueError as error:
-        raise UserError(f"features.{name}.layer: {error}") from None
+    @classmethod
+    def of(cls, spec: Embedding) -> "Embedder":
+        """The network that an embedding of a study names, by its weights."""
+        kind, settings = class_of(spec.network), dict[str, Any]()
+        if kind is not None and issubclass(kind, PictureNetwork):
+            settings["imagenet_normalisation"] = is_imagenet(spec.network, spec.weights)
+        return cls(built_as(spec.network, spec.weights), settings, spec.layer, spec.pool)
+
+    def built(self, label: str, shape: tuple[int, ...], weights: Path) -> Embed:
+        """What makes an embedding of items of a shape.
+
+        Raises
+        ------
+        UserError
+            The network does not fit the items, or the weights do not fit the network.
+        """
+        try:
+            network = build(self.network, shape, CLASSES, **self.settings)
+        except ValueError as error:
+            raise UserError(f"{label}: {error}") from None
+        try:
+            start_from(network, read_weights(weights))
+        except ValueError as error:
+            raise UserError(f"{weights}: {error}") from None
+        network.eval()
+        if self.layer is None:
+            return network.embed
+        try:
+            return Layer(network, self.layer, self.pool, fresh=CLASSES)
+        except ValueError as error:
+            raise UserError(f"{label}.layer: {error}") from None

@@ -1,6 +1,7 @@
 """Features that are made by joining others of the same recordings: early fusion."""
 
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,7 @@ class Joining(AbstractContextManager):
                 raise UserError(f"features.{name}: {error}") from None
             self._require_fit()
             self._stack = stack.pop_all()
+        self._join = Joiner(spec, self._shape)
         first = next(iter(self._files.values()))
         every = list(self._files.values())
         self.ids = first.ids
@@ -148,17 +150,17 @@ class Joining(AbstractContextManager):
 
     def make(self, recording: str) -> Batch:
         """Items of one recording."""
-        rows = {name: file.rows([recording]) for name, file in self._files.items()}
-        starts = self._starts(recording, rows)
-        lengths = self._lengths(recording, rows)
-        items = []
+        found = {}
         for name, file in self._files.items():
-            values = self._cut(file.read_rows(rows[name]), lengths)
-            if starts is not None and file.starts is None:  # it is of the recording as a whole
-                values = np.repeat(values, len(starts), axis=0)
-            items.append(values)
-        joined = np.concatenate(items, axis=1 + self._spec.axis)
-        return Batch(joined, [len(joined)], starts, lengths)
+            rows = file.rows([recording])
+            starts, lengths = (
+                None if values is None else values[rows] for values in (file.starts, file.lengths)
+            )
+            found[name] = Batch(file.read_rows(rows), [len(rows)], starts, lengths)
+        try:
+            return self._join(found)
+        except ValueError as error:
+            raise UserError(f"features.{self._name}: {recording}: {error}") from None
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -198,51 +200,82 @@ class Joining(AbstractContextManager):
         )
         return Axes(rows if same else None, rate)
 
-    def _starts(self, recording: str, rows: dict[str, np.ndarray]) -> np.ndarray | None:
+
+class Joiner:
+    """How items of several features become one, of one recording.
+
+    Parameters
+    ----------
+    spec
+        The feature that is made.
+    shape
+        Of one of its items.
+    """
+
+    def __init__(self, spec: AnyJoined, shape: Shape):
+        self._spec, self._shape = spec, shape
+
+    def __call__(self, sources: Mapping[str, Batch]) -> Batch:
+        """Items of a recording, joined of those of each source, in the study's order.
+
+        Raises
+        ------
+        ValueError
+            Their windows or true lengths do not fit one another.
+        """
+        starts = self._starts(sources)
+        lengths = self._lengths(sources)
+        items = []
+        for one in sources.values():
+            values = self._cut(one.items, lengths)
+            if starts is not None and one.starts is None:  # it is of the recording as a whole
+                values = np.repeat(values, len(starts), axis=0)
+            items.append(values)
+        joined = np.concatenate(items, axis=1 + self._spec.axis)
+        return Batch(joined, [len(joined)], starts, lengths)
+
+    def _starts(self, sources: Mapping[str, Batch]) -> np.ndarray | None:
         """Where each window begins: of all sources that have windows, to within `SHIFT`."""
-        found = {
-            of: file.starts[rows[of]] for of, file in self._files.items() if file.starts is not None
-        }
+        found = {of: one.starts for of, one in sources.items() if one.starts is not None}
         if not found:
             return None
         (first, starts), *others = found.items()
         apart = SHIFT * float(np.diff(starts).min()) if len(starts) > 1 else 0.0
         for other, its in others:
             if len(its) != len(starts):
-                raise UserError(
-                    f"features.{self._name}: {recording}: {first} and {other} have {len(starts)} "
-                    f"and {len(its)} windows; give both modalities one duration"
+                raise ValueError(
+                    f"{first} and {other} have {len(starts)} and {len(its)} windows; give both "
+                    "modalities one duration"
                 )
             far = np.abs(its - starts)
             if far.max() > apart + 1e-6:
                 worst = int(far.argmax())
-                raise UserError(
-                    f"features.{self._name}: {recording}: window {worst + 1} of {first} begins at "
-                    f"{starts[worst]:.4g} s and of {other} at {its[worst]:.4g} s; choose a window "
-                    "whose seconds are whole samples of both modalities"
+                raise ValueError(
+                    f"window {worst + 1} of {first} begins at {starts[worst]:.4g} s and of {other} "
+                    f"at {its[worst]:.4g} s; choose a window whose seconds are whole samples of "
+                    "both modalities"
                 )
         return starts
 
-    def _lengths(self, recording: str, rows: dict[str, np.ndarray]) -> np.ndarray | None:
+    def _lengths(self, sources: Mapping[str, Batch]) -> np.ndarray | None:
         """True lengths that all sources have, to within `SLACK`; None where nothing is padded."""
         time = self._spec.time_axis
-        if time is None or all(file.lengths is None for file in self._files.values()):
+        if time is None or all(one.lengths is None for one in sources.values()):
             return None
         found = np.stack(
             [
-                np.full(len(rows[of]), file.shape[time])
-                if file.lengths is None
-                else file.lengths[rows[of]]
-                for of, file in self._files.items()
+                np.full(len(one.items), one.items.shape[1 + time])
+                if one.lengths is None
+                else one.lengths
+                for one in sources.values()
             ]
         )
         if (np.ptp(found, axis=0) > SLACK).any():
             worst = int(np.ptp(found, axis=0).argmax())
-            each = ", ".join(f"{of} {n}" for of, n in zip(rows, found[:, worst], strict=True))
-            raise UserError(
-                f"features.{self._name}: {recording}: true lengths differ by more than one of the "
-                f"{self._spec.axes[time]}: {each}; cut the recording's files to one length, or "
-                "render spectral images to one size"
+            each = ", ".join(f"{of} {n}" for of, n in zip(sources, found[:, worst], strict=True))
+            raise ValueError(
+                f"true lengths differ by more than one of the {self._spec.axes[time]}: {each}; "
+                "cut the recording's files to one length, or render spectral images to one size"
             )
         return found.min(axis=0)
 

@@ -42,29 +42,22 @@ class Prepared:
     starts: list[float] | None = None
 
 
-def prepare(
-    modality: AnyModality, spec: Computed, path: Path, checksum: str, samples: int | None
-) -> Prepared:
-    """Read one recording as its modality and a feature want it.
+def read_verified(modality: AnyModality, path: Path, checksum: str) -> Recording:
+    """Read one recording of a study.
 
     Parameters
     ----------
     modality
-        Rate, channels and duration, or size, to bring it to.
-    spec
-        The feature: filter and window.
+        What its file is.
     path
         The file.
     checksum
         SHA-256 that the inventory holds for it.
-    samples
-        Length to bring signals and films to, see `target_samples`; None leaves them.
 
     Raises
     ------
     UserError
-        The file cannot be read, has changed since the inventory was taken, or is too short for
-        the filter.
+        The file cannot be read, or has changed since the inventory was taken.
     """
     try:
         recording = read_recording(modality, path)
@@ -72,12 +65,36 @@ def prepare(
         raise UserError(f"{path}: {error}; run check again") from None
     if recording.checksum != checksum:
         raise UserError(f"{path}: has changed since it was checked; run check again")
+    return recording
+
+
+def prepare(
+    modality: AnyModality, spec: Computed, recording: Recording, samples: int | None
+) -> Prepared:
+    """Bring one recording to what its modality and a feature want.
+
+    Parameters
+    ----------
+    modality
+        Rate, channels and duration, or size, to bring it to.
+    spec
+        The feature: filter and window.
+    recording
+        What was read.
+    samples
+        Length to bring signals and films to, see `target_samples`; None leaves them.
+
+    Raises
+    ------
+    ValueError
+        It is too short for the filter.
+    """
     if isinstance(modality, ImageModality):
         return Prepared(resize(recording.values, modality.height, modality.width)[None])
     values = recording.values
     if isinstance(modality, AudioModality | SensorModality):
         assert isinstance(spec, SignalFeature)
-        values = _conditioned(modality, spec, path, recording)
+        values = _conditioned(modality, spec, recording)
     if modality.duration is not None and samples is not None:
         values = fit(values, modality.duration, samples)
     window = getattr(spec, "window", None)
@@ -87,16 +104,13 @@ def prepare(
 
 
 def _conditioned(
-    modality: AudioModality | SensorModality, spec: SignalFeature, path: Path, recording: Recording
+    modality: AudioModality | SensorModality, spec: SignalFeature, recording: Recording
 ) -> np.ndarray:
     """Resampled and filtered as a whole, so that neither cuts nor filling leave a trace."""
     assert recording.sample_rate is not None
     rate = modality.sample_rate
     values = resample(recording.values, recording.sample_rate, rate, modality.resampling)
-    try:
-        return filtered(spec.filter, values, rate)
-    except ValueError as error:
-        raise UserError(f"{path}: {error}") from None
+    return filtered(spec.filter, values, rate)
 
 
 def target_samples(modality: AnyModality, rows: list[dict[str, str]]) -> int | None:

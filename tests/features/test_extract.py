@@ -12,7 +12,7 @@ from deepself.dataset.folds import split_study
 from deepself.dataset.inventory import take_inventory
 from deepself.errors import UserError
 from deepself.features.extract import extract
-from deepself.features.prepare import fit, prepare, resize, windows
+from deepself.features.prepare import fit, prepare, read_verified, resize, windows
 from deepself.store.features import FeatureFile
 from deepself.study import Layout, load
 from deepself.study.dataset import AudioModality, Duration
@@ -101,7 +101,7 @@ def test_recording_changed_since_the_check_is_refused(tmp_path):
     with pytest.raises(
         UserError, match=r"a\.wav: has changed since it was checked; run check again"
     ):
-        prepare(*audio(), tmp_path / "a.wav", "0" * 64, None)
+        read_verified(audio()[0], tmp_path / "a.wav", "0" * 64)
 
 
 def test_signal_too_short_for_its_filter_is_refused_before_anything_is_made(make):
@@ -118,10 +118,15 @@ def test_stereo_is_mixed_and_resampled(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.stack([left, right], 1), 4000, subtype="FLOAT")
     checksum = hashlib.sha256((tmp_path / "a.wav").read_bytes()).hexdigest()
     path = tmp_path / "a.wav"
-    (signal,) = prepare(*audio(sample_rate=2000), path, checksum, None).pieces
+
+    def prepared(**settings):
+        modality, feature = audio(sample_rate=2000, **settings)
+        return prepare(modality, feature, read_verified(modality, path, checksum), None).pieces
+
+    (signal,) = prepared()
     assert signal.shape == (1, 2000)
     np.testing.assert_allclose(signal[0, 100:-100], left[::2][100:-100] / 2, atol=1e-3)
-    (kept,) = prepare(*audio(sample_rate=2000, channels="keep"), path, checksum, None).pieces
+    (kept,) = prepared(channels="keep")
     assert kept.shape == (2, 2000)
 
 
@@ -184,10 +189,10 @@ def count_prepared(monkeypatch):
     prepared = []
 
     def counting(*arguments):
-        prepared.append(arguments[2].name)
-        return prepare(*arguments)
+        prepared.append(arguments[1].name)
+        return read_verified(*arguments)
 
-    monkeypatch.setattr(compute, "prepare", counting)
+    monkeypatch.setattr(compute, "read_verified", counting)
     return prepared
 
 

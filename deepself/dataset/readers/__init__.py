@@ -20,7 +20,7 @@ from deepself.dataset.readers.text import read_text
 from deepself.dataset.readers.video import read_video
 from deepself.study.dataset import AnyModality, AudioModality, SensorModality, VideoModality
 
-__all__ = ["Decoded", "ReadError", "companions", "read"]
+__all__ = ["FROM_DISK", "Decoded", "ReadError", "companions", "read"]
 
 SENSOR_FORMATS: dict[str, Callable[[SensorModality, Path, bytes], Decoded]] = {
     **dict.fromkeys((".txt", ".csv", ".tsv", ".asc", ".dat"), read_text),
@@ -33,6 +33,9 @@ SENSOR_FORMATS: dict[str, Callable[[SensorModality, Path, bytes], Decoded]] = {
     ".parquet": read_parquet,
 }
 """Reader of each suffix."""
+
+FROM_DISK = (".edf", ".bdf", ".hea")
+"""Formats whose libraries open the file by themselves."""
 
 
 def read(modality: AnyModality, path: Path, content: bytes) -> Decoded:
