@@ -13,6 +13,7 @@ FLOORS = [
     {"features"},
     {"training", "graph"},
     {"fusion", "planning"},
+    {"inference"},
     {"report", "tracking"},
     {"cli"},
     {"__main__"},

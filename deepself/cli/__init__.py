@@ -32,6 +32,8 @@ VERBS = {
     "report": "write the study's report",
     "compare": "compare the models and fusions of several studies of one data set",
     "partial": "score and report what there is of a study of which some runs failed",
+    "export": "write a model or fusion as a bundle, to be used elsewhere",
+    "predict": "label new recordings with a bundle",
     "schema": "print the JSON schema of the study file",
 }
 

@@ -20,8 +20,8 @@ class Candidate:
     ----------
     name
         The member's, and the seed, fold and snapshot where it pools several.
-    model, fold, seed
-        The run.
+    model, fold, seed, snapshot
+        The run, and which of its snapshots, if it is one.
     predictions
         A row a recording; of this fold's items alone.
     """
@@ -31,6 +31,7 @@ class Candidate:
     fold: str
     seed: int
     predictions: Predictions
+    snapshot: int | None = None
 
 
 def candidates(study: Study, layout: Layout, name: str, fold: str, seed: int) -> list[Candidate]:
@@ -87,7 +88,7 @@ def _of_run(
         )
     for number, path in kept:
         predictions = read_predictions(path).recordings()
-        yield Candidate(f"{called} snapshot {number}", model, fold, seed, predictions)
+        yield Candidate(f"{called} snapshot {number}", model, fold, seed, predictions, number)
 
 
 def _snapshots(folder: Path) -> list[tuple[int, Path]]:

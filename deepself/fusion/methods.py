@@ -1,6 +1,6 @@
 """Each method of fusion, with all that it learns from dev."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from deepself.fusion import rules
 from deepself.fusion.combine import Dev
 from deepself.fusion.greedy import pick
-from deepself.fusion.stacking import stack
+from deepself.fusion.stacking import Stacked, stack
 from deepself.fusion.weights import given_weights, learn_weights
 from deepself.study.fusions import Greedy, Method, Stacking, WeightedMean
 
@@ -86,6 +86,43 @@ def learn(
     if isinstance(method, WeightedMean):
         return _weighted(learn_weights(dev) if given is None else given_weights(given))
     return Learnt(FIXED[method.type])
+
+
+def recalled(record: Mapping[str, Any], names: Sequence[str], classes: Sequence[str]) -> Learnt:
+    """A method as a fusion's record says that it was learnt.
+
+    Parameters
+    ----------
+    record
+        The content of `fusion.json`: `method`, and `weights`, `stacking` where it has them.
+    names, classes
+        Of the candidates that were chosen, and of the classes.
+
+    Raises
+    ------
+    ValueError
+        It is no such record.
+    """
+    method = record["method"]
+    if method in FIXED:
+        return Learnt(FIXED[method])
+    try:
+        if method != "stacking":
+            weights = np.array([record["weights"][name] for name in names], dtype=np.float64)
+            return _weighted(weights)
+        own = record["stacking"]
+        stacked = Stacked(
+            np.array([classes.index(label) for label in own["classes"]], dtype=np.int64),
+            np.array(own["coefficients"], dtype=np.float64),
+            np.array(own["intercepts"], dtype=np.float64),
+            float(own["complexity"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"says nothing that a fusion by {method} could be made of") from None
+    wanted = (len(stacked.present), len(names) * len(classes)), (len(stacked.present),)
+    if (stacked.coefficients.shape, stacked.intercepts.shape) != wanted:
+        raise ValueError("has coefficients of other members or classes")
+    return Learnt(stacked.combine)
 
 
 def _weighted(weights: np.ndarray, record: dict[str, Any] | None = None) -> Learnt:

@@ -149,6 +149,10 @@ class Layout:
         """The report."""
         return self.outcome / "report.html"
 
+    def bundle(self, name: str) -> Path:
+        """Folder of a model or fusion that is exported, to be used elsewhere."""
+        return self.folder / "bundles" / name
+
     def withdraw(self) -> None:
         """Remove the tables and the report: with a run that failed they are not this study's."""
         for path in (*self.score_tables, self.report):

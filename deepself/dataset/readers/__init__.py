@@ -20,7 +20,7 @@ from deepself.dataset.readers.text import read_text
 from deepself.dataset.readers.video import read_video
 from deepself.study.dataset import AnyModality, AudioModality, SensorModality, VideoModality
 
-__all__ = ["FROM_DISK", "Decoded", "ReadError", "companions", "read"]
+__all__ = ["FROM_DISK", "SENSOR_FORMATS", "Decoded", "ReadError", "companions", "read"]
 
 SENSOR_FORMATS: dict[str, Callable[[SensorModality, Path, bytes], Decoded]] = {
     **dict.fromkeys((".txt", ".csv", ".tsv", ".asc", ".dat"), read_text),

@@ -1,0 +1,156 @@
+"""`deepself predict`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepself.cli.common import positive
+from deepself.errors import UserError
+
+if TYPE_CHECKING:
+    from deepself.inference.bundle import Asked, Bundle
+    from deepself.inference.items import Item
+    from deepself.inference.tables import Output
+
+OWN = "own"
+"""In place of seconds: the model's own length."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="what export wrote")
+    parser.add_argument(
+        "recordings",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, or a manifest: a CSV table with a column a modality",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="*.csv, *.parquet or *.jsonl (default: CSV on the standard output)",
+    )
+    parser.add_argument("--fold", metavar="NAME", help="what was trained on this fold alone")
+    parser.add_argument(
+        "--calibrated",
+        action="store_true",
+        help="bring probabilities to what they were worth on dev",
+    )
+    parser.add_argument(
+        "--unsure",
+        type=float,
+        metavar="P",
+        help="mark answers whose label has a lower probability",
+    )
+    parser.add_argument(
+        "--windows",
+        nargs="?",
+        const=OWN,
+        metavar="SECONDS",
+        help="a row a window of long recordings, with its times (default: the model's own length)",
+    )
+    parser.add_argument(
+        "--hop", type=float, metavar="SECONDS", help="from one window's start to the next's"
+    )
+    parser.add_argument(
+        "--sample-rate",
+        type=float,
+        metavar="HZ",
+        help="of sensors' files that name none (default: the study's)",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--threads", type=positive, default=1, help="threads that read and make features"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Predict recordings, and list those that cannot be read."""
+    if args.hop is not None and args.windows is None:
+        raise UserError("--hop: belongs to --windows")
+    seconds = None
+    if args.windows not in (None, OWN):
+        try:
+            seconds = float(args.windows)
+        except ValueError:
+            raise UserError(
+                f"--windows: {args.windows!r} is no number of seconds; put --windows behind the "
+                "recordings"
+            ) from None
+
+    from deepself.inference.bundle import Asked, Bundle
+    from deepself.inference.items import find_items
+    from deepself.inference.tables import Output, columns
+
+    bundle = Bundle(args.bundle, args.device)
+    items = find_items(args.recordings, bundle.spec.modalities)
+    asked = Asked(
+        None if args.fold is None else [args.fold],
+        args.calibrated,
+        args.unsure,
+        None if args.windows is None else bundle.window(seconds, args.hop),
+        args.sample_rate,
+    )
+    labelled = any(item.label is not None for item in items)
+    with Output(args.output, columns(bundle.classes, asked, labelled)) as output:
+        problems, pairs = _predict(bundle, items, asked, args.threads, output, labelled)
+    if args.output is not None:
+        print(f"{args.output}: {len(items) - len(problems)} of {len(items)} recordings")
+    if labelled and asked.window is None:
+        _score(bundle, pairs)
+    if problems:
+        found = f"{len(problems)} of {len(items)} recordings could not be predicted"
+        raise UserError("\n".join([*problems, found]))
+
+
+def _predict(
+    bundle: "Bundle",
+    items: list["Item"],
+    asked: "Asked",
+    workers: int,
+    output: "Output",
+    labelled: bool,
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Write a row a prediction; return what went wrong, and pairs of true and predicted labels."""
+    from tqdm import tqdm
+
+    from deepself.inference.tables import rows
+
+    problems, pairs = [], []
+    bar = tqdm(total=len(items), unit="file", disable=not sys.stderr.isatty())
+    with bar:
+        sources = ((item.name, item.paths) for item in items)
+        for item, answer in zip(items, bundle.stream(sources, asked, workers), strict=True):
+            for row in rows(answer, asked, item.label, labelled):
+                output.write(row)
+            if answer.problem:
+                problems.append(f"{item.name}: {answer.problem}")
+            elif item.label is not None and asked.window is None:
+                pairs.append((item.label, answer.predictions[0].label))
+            bar.update()
+    return problems, pairs
+
+
+def _score(bundle: "Bundle", pairs: list[tuple[str, str]]) -> None:
+    """Say how good the predictions of labelled recordings are."""
+    import numpy as np
+
+    from deepself.evaluation.metrics import accuracy, uar
+
+    place = {label: number for number, label in enumerate(bundle.classes)}
+    odd = sorted({true for true, _ in pairs if true not in place})
+    if odd:
+        print(f"not scored: the model knows no class {odd[0]!r}", file=sys.stderr)
+        return
+    if pairs:
+        true, said = (
+            np.array([place[label] for label in labels]) for labels in zip(*pairs, strict=True)
+        )
+        print(
+            f"UAR {uar(true, said, len(place)):.1%}, accuracy {accuracy(true, said):.1%} of "
+            f"{len(pairs)} labelled recordings",
+            file=sys.stderr,
+        )

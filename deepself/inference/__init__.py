@@ -1,0 +1,1 @@
+"""A trained model or fusion in use elsewhere: exported, loaded, asked."""

@@ -1,0 +1,476 @@
+"""A model or fusion in use: recordings in, labels and probabilities out."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from deepself.dataset.readers import ReadError
+from deepself.dataset.recordings import Recording
+from deepself.errors import UserError
+from deepself.features.chain import Chain, Sizes
+from deepself.features.derive import Embedder
+from deepself.fusion.methods import recalled
+from deepself.fusion.temperature import at_temperatures
+from deepself.inference.folder import read_specification
+from deepself.inference.opening import Opener, Source, as_sources
+from deepself.inference.pieces import Window, pieces
+from deepself.inference.running import Items, LoadedRun
+from deepself.inference.spec import BundleSpec, Part
+from deepself.store.feature_writer import Batch
+from deepself.store.predictions import means
+from deepself.study.features import Embedding
+from deepself.study.features import Window as FeatureWindow
+
+AT_ONCE = 16
+"""Recordings, or windows of one, that networks are given together."""
+
+
+UNREADABLE = (ReadError, UserError, ValueError, OSError)
+"""What is said of one recording, and keeps no other from being answered for."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a bundle says of a recording, or of a window of one.
+
+    Attributes
+    ----------
+    label
+        The most probable class.
+    probabilities
+        Of all classes, in the bundle's order; their sum is 1.
+    unsure
+        Whether the label's probability is below the threshold that was asked for.
+    start, end
+        Of the window, in seconds; None where it is the recording.
+    notes
+        How the recording differs from those that were learnt from.
+    """
+
+    label: str
+    probabilities: dict[str, float]
+    unsure: bool = False
+    start: float | None = None
+    end: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def probability(self) -> float:
+        """Of the label."""
+        return self.probabilities[self.label]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a bundle shall answer.
+
+    Attributes
+    ----------
+    folds
+        Folds whose parts answer; None for all.
+    calibrated
+        Whether probabilities are brought to what they were worth on dev.
+    unsure
+        Probability of the label below which an answer counts as unsure.
+    window
+        Which windows answer by themselves; None for recordings as a whole.
+    sample_rate
+        Of arrays, and of sensors' files that name none, in Hz.
+    """
+
+    folds: Sequence[str] | None = None
+    calibrated: bool = False
+    unsure: float | None = None
+    window: Window | None = None
+    sample_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one of several recordings: predictions, or why there are none."""
+
+    name: str
+    predictions: list[Prediction] = field(default_factory=list)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Features of a recording or window, ready for the networks."""
+
+    batches: dict[str, Batch]
+    start: float | None = None
+    end: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Bundle:
+    """A model or fusion of a study, exported; see `deepself.load`.
+
+    Parameters
+    ----------
+    folder
+        The bundle.
+    device
+        `auto`, a GPU where there is one; `cpu`; or `cuda`.
+
+    Attributes
+    ----------
+    spec
+        What the bundle says of itself.
+    classes
+        In the order of the probabilities.
+    runs
+        Its trained networks and classifiers, by name.
+
+    Raises
+    ------
+    UserError
+        It is no bundle, damaged, or of another version.
+    """
+
+    def __init__(self, folder: str | Path, device: str = "auto"):
+        self.folder = Path(folder)
+        self.spec: BundleSpec = read_specification(self.folder)
+        self.device = _device(device)
+        self.classes = tuple(self.spec.classes)
+        self.runs = {
+            name: LoadedRun(name, run, self.folder / run.weights, len(self.classes), self.device)
+            for name, run in self.spec.runs.items()
+        }
+        self._parts = [_combining(part, self.classes) for part in self.spec.parts]
+        self.chain = self._chain()
+        self.openers = {
+            name: Opener(modality, self.spec.known[name])
+            for name, modality in self.spec.modalities.items()
+        }
+        read = (one.feature for run in self.spec.runs.values() for one in run.inputs.values())
+        self.features = list(dict.fromkeys(read))
+
+    def __repr__(self) -> str:
+        return f"<Bundle: {self.spec.kind} {self.spec.name} of study {self.spec.study}>"
+
+    def predict(
+        self,
+        source: Source | Mapping[str, Source],
+        sample_rate: float | None = None,
+        *,
+        fold: str | None = None,
+        calibrated: bool = False,
+        unsure: float | None = None,
+    ) -> Prediction:
+        """Say which class a recording is of.
+
+        Parameters
+        ----------
+        source
+            A path; the bytes of a file; or an array: a signal (samples,) or (channels, samples);
+            a picture (height, width) or (channels, height, width) in [0, 1], or uint8 (height,
+            width) or (height, width, 3). Where the model reads several modalities, one of each,
+            by name.
+        sample_rate
+            Of an array, or of a sensor's file that names none, in Hz.
+        fold
+            The fold whose part shall answer; default: all, together.
+        calibrated
+            Bring probabilities to what they were worth on dev, by a temperature.
+        unsure
+            Probability of the label below which the answer counts as unsure.
+
+        Raises
+        ------
+        UserError
+            The recording cannot be read, or the model cannot take it.
+        """
+        asked = Asked(None if fold is None else [fold], calibrated, unsure, None, sample_rate)
+        (found,) = self._one(source, asked)
+        return found
+
+    def predict_windows(
+        self,
+        source: Source | Mapping[str, Source],
+        sample_rate: float | None = None,
+        *,
+        seconds: float | None = None,
+        hop: float | None = None,
+        fold: str | None = None,
+        calibrated: bool = False,
+        unsure: float | None = None,
+    ) -> list[Prediction]:
+        """Say which class each window of a long recording is of, as if it were one by itself.
+
+        Parameters
+        ----------
+        source, sample_rate, fold, calibrated, unsure
+            As in `predict`.
+        seconds
+            Length of a window; default: that of the recordings which the model has learnt from.
+        hop
+            Seconds from the start of one window to that of the next; default: no overlap.
+
+        Raises
+        ------
+        UserError
+            The recording cannot be read, is no signal, or the model cannot take it.
+        """
+        window = self.window(seconds, hop)
+        asked = Asked(None if fold is None else [fold], calibrated, unsure, window, sample_rate)
+        return self._one(source, asked)
+
+    def window(self, seconds: float | None = None, hop: float | None = None) -> Window:
+        """Windows of some length, or of the model's own.
+
+        Raises
+        ------
+        UserError
+            The length must be given, as the model has none, or one is not above 0.
+        """
+        length = self.seconds if seconds is None else seconds
+        if length is None:
+            raise UserError("windows: the model has no length of its own; say how many seconds")
+        try:
+            return Window(length, length if hop is None else hop)
+        except ValueError as error:
+            raise UserError(f"windows: {error}") from None
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of what the model reads at a time; None if nothing fixes one."""
+        lengths = [
+            known.samples / self.spec.modalities[name].sample_rate  # type: ignore[union-attr]
+            for name, known in self.spec.known.items()
+            if known.samples is not None and hasattr(self.spec.modalities[name], "sample_rate")
+        ]
+        cut = [getattr(spec, "window", None) for spec in self.spec.features.values()]
+        lengths += [one.seconds for one in cut if isinstance(one, FeatureWindow)]
+        return max(lengths, default=None)
+
+    def stream(
+        self,
+        items: Iterable[tuple[str, Source | Mapping[str, Source]]],
+        asked: Asked = Asked(),
+        workers: int = 1,
+    ) -> Iterator[Answer]:
+        """Answer for many recordings, in their order; a few are in memory at a time.
+
+        Parameters
+        ----------
+        items
+            A name and a source each, see `predict`.
+        asked
+            How to answer.
+        workers
+            Threads that read and make features while the networks compute.
+
+        Yields
+        ------
+        Answer
+            Predictions, or why a recording has none.
+        """
+        parts = self._answering(asked)
+        if asked.window is not None:
+            for name, source in items:
+                yield self._windows_of(name, source, asked, parts)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            waiting = iter(items)
+            ahead: list[Any] = []
+
+            def read_on() -> None:
+                for name, source in islice(waiting, AT_ONCE + workers - len(ahead)):
+                    ahead.append((name, pool.submit(self._read, source, asked)))
+
+            read_on()
+            while ahead:
+                group, ahead[:] = ahead[:AT_ONCE], ahead[AT_ONCE:]
+                read_on()
+                yield from self._answers(group, asked, parts)
+
+    def _answers(
+        self, group: list[Any], asked: Asked, parts: list["_Combining"]
+    ) -> Iterator[Answer]:
+        """Answers for some recordings at once."""
+        problems: dict[int, str] = {}
+        made: dict[int, _Made] = {}
+        for place, (_, future) in enumerate(group):
+            try:
+                made[place] = future.result()
+            except UNREADABLE as error:
+                problems[place] = str(error)
+        found = dict(zip(made, self._say(list(made.values()), asked, parts), strict=True))
+        for place, (name, _) in enumerate(group):
+            if place in found:
+                yield Answer(name, [found[place]])
+            else:
+                yield Answer(name, problem=problems[place])
+
+    def _one(self, source: Any, asked: Asked) -> list[Prediction]:
+        name = str(source) if isinstance(source, str | Path) else "recording"
+        if asked.window is None:
+            answer = next(iter(self.stream([(name, source)], asked)))
+        else:
+            answer = self._windows_of(name, source, asked, self._answering(asked))
+        if answer.problem:
+            raise UserError(f"{name}: {answer.problem}")
+        return answer.predictions
+
+    def _read(self, source: Any, asked: Asked) -> _Made:
+        recordings, notes = {}, list[str]()
+        for name, own in as_sources(source, self.spec.modalities).items():
+            try:
+                recordings[name], said = self.openers[name].open(own, asked.sample_rate)
+            except ReadError as error:
+                where = f"{name}: " if len(self.openers) > 1 else ""
+                raise ReadError(f"{where}{error}") from None
+            notes += said
+        return _Made(self.chain.make(self.features, recordings), notes=tuple(notes))
+
+    def _windows_of(
+        self, name: str, source: Any, asked: Asked, parts: list["_Combining"]
+    ) -> Answer:
+        assert asked.window is not None
+        predictions: list[Prediction] = []
+        try:
+            cut = self._pieces(source, asked)
+            while group := list(islice(cut, AT_ONCE)):
+                predictions += self._say(group, asked, parts)
+        except UNREADABLE as error:
+            return Answer(name, predictions, str(error))
+        return Answer(name, predictions)
+
+    def _pieces(self, source: Any, asked: Asked) -> Iterator[_Made]:
+        assert asked.window is not None
+        sources = as_sources(source, self.spec.modalities)
+        for piece in pieces(
+            self.openers, self.spec.modalities, sources, asked.sample_rate, asked.window
+        ):
+            batches = self.chain.make(self.features, piece.recordings)
+            yield _Made(batches, piece.start, piece.end, piece.notes)
+
+    def _say(self, made: list[_Made], asked: Asked, parts: list["_Combining"]) -> list[Prediction]:
+        if not made:
+            return []
+        by_run = self.of_runs(
+            [one.batches for one in made], {run for part in parts for run in part.runs}
+        )
+        found = np.mean([part.combine(by_run, asked.calibrated) for part in parts], axis=0)
+        return [
+            self._prediction(row, asked.unsure, one) for row, one in zip(found, made, strict=True)
+        ]
+
+    def of_runs(
+        self, batches: Sequence[Mapping[str, Batch]], names: Iterable[str]
+    ) -> dict[str, np.ndarray]:
+        """What single runs say of some recordings, given their features.
+
+        Returns
+        -------
+        dict
+            Probabilities (recordings, classes) by the run's name; of windows, their mean.
+        """
+        features = {name: _items([one[name] for one in batches]) for name in self.features}
+        found = {}
+        for name in sorted(names):
+            run = self.runs[name]
+            lead = next(iter(run.spec.inputs.values())).feature
+            counts = [len(one[lead].items) for one in batches]
+            rows = run.probabilities(features)
+            found[name] = means(rows, np.repeat(np.arange(len(batches)), counts), len(batches))
+        return found
+
+    def features_of(self, recordings: Mapping[str, Recording]) -> dict[str, Batch]:
+        """Features of one item's recordings, those that any run reads."""
+        return self.chain.make(self.features, recordings)
+
+    def _prediction(self, row: np.ndarray, unsure: float | None, made: _Made) -> Prediction:
+        best = int(row.argmax())
+        return Prediction(
+            self.classes[best],
+            dict(zip(self.classes, row.tolist(), strict=True)),
+            unsure is not None and float(row[best]) < unsure,
+            made.start,
+            made.end,
+            made.notes,
+        )
+
+    def _answering(self, asked: Asked) -> list["_Combining"]:
+        """The parts that are asked."""
+        if asked.unsure is not None and not 0 <= asked.unsure <= 1:
+            raise UserError(f"unsure: a probability from 0 to 1, not {asked.unsure:g}")
+        if asked.folds is None:
+            return self._parts
+        for fold in asked.folds:
+            if fold not in self.spec.folds:
+                known = ", ".join(self.spec.folds)
+                raise UserError(f"fold: the bundle has no fold {fold!r}; it has {known}")
+        return [part for part in self._parts if part.fold in asked.folds]
+
+    def _chain(self) -> Chain:
+        spec = self.spec
+        embed = {}
+        for name, own in spec.embedders.items():
+            feature = spec.features[name]
+            assert isinstance(feature, Embedding)
+            embedder = Embedder(own.network, own.settings, feature.layer, feature.pool)
+            shape = spec.shapes[feature.of]
+            embed[name] = embedder.built(f"features.{name}", shape, self.folder / own.weights)
+        samples = {name: known.samples for name, known in spec.known.items()}
+        return Chain(spec.modalities, spec.features, Sizes(samples, spec.shapes), embed)
+
+
+@dataclass(frozen=True)
+class _Combining:
+    """A part of a bundle, ready to combine what its runs say."""
+
+    fold: str
+    runs: list[str]
+    temperatures: np.ndarray | None
+    rule: Any
+    temperature: float
+
+    def combine(self, by_run: Mapping[str, np.ndarray], calibrated: bool) -> np.ndarray:
+        """Probabilities (recordings, classes)."""
+        given = np.stack([by_run[name] for name in self.runs])
+        if self.temperatures is not None:
+            given = at_temperatures(given, self.temperatures)
+        found = given[0] if self.rule is None else self.rule(given)
+        if calibrated:
+            found = at_temperatures(found[None], np.array([self.temperature]))[0]
+        return found
+
+
+def _combining(part: Part, classes: Sequence[str]) -> _Combining:
+    names, runs = list(part.candidates), list(part.candidates.values())
+    record = part.fusion
+    if record is None:
+        return _Combining(part.fold, runs[:1], None, None, part.temperature)
+    try:
+        rule = recalled(record, names, classes).combine
+        temperatures = None
+        if "temperatures" in record:
+            temperatures = np.array([record["temperatures"][n] for n in names], dtype=np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"bundle.json: the fusion of fold {part.fold}: {error}") from None
+    return _Combining(part.fold, runs, temperatures, rule, part.temperature)
+
+
+def _items(batches: list[Batch]) -> Items:
+    """Rows of several recordings, one after the other."""
+    values = np.concatenate([one.items for one in batches])
+    known = [one.lengths for one in batches if one.lengths is not None]
+    return Items(values, np.concatenate(known) if len(known) == len(batches) else None)
+
+
+def _device(wanted: str) -> str:
+    if wanted not in ("auto", "cpu") and not wanted.startswith("cuda"):
+        raise UserError(f"device: auto, cpu or cuda, not {wanted!r}")
+    available = torch.cuda.is_available()
+    if wanted.startswith("cuda") and not available:
+        raise UserError(f"device {wanted}: this PyTorch sees no GPU; use cpu")
+    return ("cuda" if available else "cpu") if wanted == "auto" else wanted

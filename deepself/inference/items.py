@@ -1,0 +1,133 @@
+"""Which recordings are to be predicted: files, all files of a folder, or the rows of a manifest."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepself.dataset.readers import SENSOR_FORMATS
+from deepself.errors import UserError
+from deepself.store.files import read_table
+from deepself.study.dataset import AnyModality
+
+SUFFIXES = {
+    "audio": (
+        *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64"),
+        *(".m4a", ".aac", ".wma", ".amr", ".3gp"),
+    ),
+    "image": (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"),
+    "sensor": tuple(SENSOR_FORMATS),
+    "video": (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"),
+}
+"""Files of a folder that count as recordings of each kind."""
+
+MANIFEST = "manifest.csv"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording to be predicted.
+
+    Attributes
+    ----------
+    name
+        What the table calls it: its path, or its id in the manifest.
+    paths
+        Its file, by modality.
+    label
+        What the manifest says of it, if it does.
+    """
+
+    name: str
+    paths: dict[str, Path]
+    label: str | None = None
+
+
+def find_items(given: Sequence[Path], modalities: Mapping[str, AnyModality]) -> list[Item]:
+    """The recordings that some paths stand for.
+
+    Parameters
+    ----------
+    given
+        Files; folders, of which all files of the modality's kind count, wherever in them; or one
+        manifest: a CSV table with a column a modality, and perhaps `id` and `label`.
+    modalities
+        That the model reads.
+
+    Raises
+    ------
+    UserError
+        There is no such file, no recording in a folder, or the model needs a manifest.
+    """
+    for path in given:
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder")
+    if len(given) == 1:
+        table = given[0]
+        if table.is_dir() and len(modalities) > 1:
+            table = table / MANIFEST
+        if table.is_file() and is_manifest(table, modalities):
+            return _rows(table, modalities)
+    if len(modalities) > 1:
+        columns = ", ".join(m.column or name for name, m in modalities.items())
+        raise UserError(
+            f"the model reads {len(modalities)} modalities: give a manifest, a CSV table with the "
+            f"columns {columns}, and perhaps id and label"
+        )
+    ((name, modality),) = modalities.items()
+    return [Item(str(path), {name: path}) for path in _files(given, modality)]
+
+
+def is_manifest(path: Path, modalities: Mapping[str, AnyModality]) -> bool:
+    """Whether a file is a table that names files, rather than a recording of a sensor."""
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return False
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            header = file.readline(2**16).rstrip("\n").split(",")
+    except (OSError, UnicodeDecodeError):
+        return False
+    if path.name == MANIFEST:
+        return True
+    return all((m.column or name) in header for name, m in modalities.items())
+
+
+def _rows(path: Path, modalities: Mapping[str, AnyModality]) -> list[Item]:
+    rows = read_table(path)
+    if not rows:
+        raise UserError(f"{path}: holds no rows")
+    columns = {name: m.column or name for name, m in modalities.items()}
+    lacking = [column for column in columns.values() if column not in rows[0]]
+    if lacking:
+        has = ", ".join(name for name in rows[0] if name)
+        raise UserError(f"{path}: no column {lacking[0]!r} (has {has})")
+    items = []
+    for number, row in enumerate(rows, 2):
+        empty = [column for column in columns.values() if not row[column]]
+        if empty:
+            raise UserError(f"{path}: row {number}: {empty[0]} is empty")
+        paths = {name: path.parent / row[column] for name, column in columns.items()}
+        first = next(iter(columns.values()))
+        items.append(Item(row.get("id") or row[first], paths, row.get("label") or None))
+    return items
+
+
+def _files(given: Sequence[Path], modality: AnyModality) -> Iterator[Path]:
+    for path in given:
+        if not path.is_dir():
+            yield path
+            continue
+        found = list(_inside(path, SUFFIXES[modality.kind]))
+        if not found:
+            known = ", ".join(SUFFIXES[modality.kind])
+            raise UserError(f"{path}: holds no recordings of kind {modality.kind} ({known})")
+        yield from found
+
+
+def _inside(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Files of a folder and those in it, in the order of their names; no hidden ones."""
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and name.lower().endswith(suffixes) and name != MANIFEST:
+                yield Path(root) / name
