@@ -1,13 +1,13 @@
 """The demo study, sent to a real SLURM through the shipped profile."""
 
 import shutil
-import subprocess
 
 import pytest
 
+from deepself.cli import main
 from tests.cluster.conftest import OnCluster, Watch
 from tests.cluster.slurm import GPUS, NODES
-from tests.workflow.conftest import Workflow
+from tests.studying import finish_apart, inside
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,9 @@ def demo(cluster, tmp_path_factory):
 def test_scores_are_those_of_one_machine_byte_for_byte(demo, tmp_path):
     study, _ = demo
     shutil.copytree(study.folder / "config", tmp_path / "config")
-    config = "config/demo.yaml"
-    command = [*Workflow(tmp_path).command("score")[:-2], "--configfile", config]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    with inside(tmp_path):
+        assert main(["demo", "data/demo"]) == 0
+    finish_apart(tmp_path, "config/demo.yaml")
     for name in ("scores.csv", "summary.csv"):
         own = (study.folder / "results/demo" / name).read_bytes()
         assert own == (tmp_path / "results/demo" / name).read_bytes()

@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.sharing import copied, made_once
 from tests.tiny import make_study
 
 REPOSITORY = Path(__file__).parents[2]
+
+FACTORY: list[pytest.TempPathFactory] = []
+"""What gives folders of this test run, for what all workers share."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _factory(tmp_path_factory):
+    FACTORY[:] = [tmp_path_factory]
 
 
 class Workflow:
@@ -58,3 +67,21 @@ class Workflow:
 def workflow(tmp_path):
     make_study(tmp_path)
     return Workflow(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """The tiny study after its whole run; all workers share it, so tests only look."""
+
+    def make(folder: Path) -> None:
+        make_study(folder)
+        status, output = Workflow(folder).run()
+        assert status == 0, output
+
+    return Workflow(made_once(tmp_path_factory, "whole", make))
+
+
+@pytest.fixture
+def whole_copy(whole, tmp_path):
+    """A copy of it that a test may change."""
+    return Workflow(copied(whole.folder, tmp_path / "copy"))

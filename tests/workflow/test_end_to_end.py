@@ -1,33 +1,19 @@
 """A study from recordings to report; then, what reruns when something changes."""
 
 import json
-import shutil
 
 import pytest
 import yaml
 
 from deepself.store.files import read_table
-from tests.tiny import make_study
+from tests.sharing import copied
 from tests.workflow.conftest import Workflow
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The tiny study, run once; tests work on copies or only look."""
-    folder = tmp_path_factory.mktemp("finished")
-    make_study(folder)
-    workflow = Workflow(folder)
-    status, output = workflow.run()
-    assert status == 0, output
-    return workflow
-
-
-@pytest.fixture
-def copied(finished, tmp_path):
-    """A copy of the finished study that a test may change."""
-    folder = tmp_path / "copy"
-    shutil.copytree(finished.folder, folder, symlinks=True)
-    return Workflow(folder)
+def finished(whole, tmp_path_factory):
+    """The tiny study, run once; tests that change it work on copies of their own."""
+    return Workflow(copied(whole.folder, tmp_path_factory.mktemp("finished")))
 
 
 def change(workflow, edit):
@@ -66,61 +52,61 @@ def test_both_models_read_one_feature_file(finished):
     assert names == ["log_mel", "waveform"]  # not `wave`, which no model asks for
 
 
-def test_learning_rate_reruns_its_model_and_what_follows(copied):
-    change(copied, lambda s: s["models"]["cnn"]["training"].update(lr=0.02))
+def test_learning_rate_reruns_its_model_and_what_follows(whole_copy):
+    change(whole_copy, lambda s: s["models"]["cnn"]["training"].update(lr=0.02))
     expected = {"train": 3, "fuse": 6, "score": 1, "map": 1, "report": 1, "track": 1, "all": 1}
-    assert copied.planned() == expected
+    assert whole_copy.planned() == expected
 
 
-def test_feature_setting_reruns_that_feature_and_its_models(copied):
-    change(copied, lambda s: s["features"]["log_mel"].update(n_mels=12))
-    planned = copied.planned()
+def test_feature_setting_reruns_that_feature_and_its_models(whole_copy):
+    change(whole_copy, lambda s: s["features"]["log_mel"].update(n_mels=12))
+    planned = whole_copy.planned()
     assert planned["extract"] == 1
     assert (planned["train"], planned["train_classifier"]) == (3, 3)  # cnn and svm, not dense
     assert "check" not in planned
 
 
-def test_new_fusion_trains_nothing(copied):
-    change(copied, lambda s: s["fusions"].update(pair={"members": ["cnn", "dense"]}))
+def test_new_fusion_trains_nothing(whole_copy):
+    change(whole_copy, lambda s: s["fusions"].update(pair={"members": ["cnn", "dense"]}))
     expected = {"fuse": 3, "score": 1, "report": 1, "track": 1, "all": 1}
-    assert copied.planned() == expected
+    assert whole_copy.planned() == expected
 
 
-def test_order_of_keys_reruns_no_job_but_the_report(copied):
+def test_order_of_keys_reruns_no_job_but_the_report(whole_copy):
     def turn(study):
         study["models"]["cnn"] = dict(reversed(study["models"]["cnn"].items()))
         study["features"]["log_mel"] = dict(reversed(study["features"]["log_mel"].items()))
 
-    change(copied, turn)
-    assert copied.planned() == {}
+    change(whole_copy, turn)
+    assert whole_copy.planned() == {}
 
 
-def test_override_on_the_command_line_counts(copied):
+def test_override_on_the_command_line_counts(whole_copy):
     override = 'models={"dense": {"training": {"epochs": 4}}}'
-    planned = copied.planned("--config", override)
+    planned = whole_copy.planned("--config", override)
     assert planned["train"] == 3
 
 
-def test_second_study_shares_the_features(copied):
+def test_second_study_shares_the_features(whole_copy):
     def another(study):
         study["name"] = "second"
         study["features"]["mel"] = study["features"].pop("log_mel")
         for model in ("svm", "cnn"):
             study["models"][model]["feature"] = "mel"
 
-    change(copied, another)
-    status, output = copied.run("score")
+    change(whole_copy, another)
+    status, output = whole_copy.run("score")
     assert status == 0, output
     assert "rule extract" not in output
-    assert len(list(copied.folder.glob("results/features/*.h5"))) == 2
+    assert len(list(whole_copy.folder.glob("results/features/*.h5"))) == 2
 
 
-def test_changed_recording_renews_its_modality_alone(copied):
-    make = copied.folder / "recordings/files/low-1.csv"
+def test_changed_recording_renews_its_modality_alone(whole_copy):
+    make = whole_copy.folder / "recordings/files/low-1.csv"
     make.write_text(make.read_text().replace("-", "", 1))
-    before = {f.name for f in copied.folder.glob("results/features/*.h5")}
-    status, output = copied.run()
+    before = {f.name for f in whole_copy.folder.glob("results/features/*.h5")}
+    status, output = whole_copy.run()
     assert status == 0, output
-    after = {f.name for f in copied.folder.glob("results/features/*.h5")}
+    after = {f.name for f in whole_copy.folder.glob("results/features/*.h5")}
     assert {name.split("-")[0] for name in after - before} == {"waveform"}
     assert output.count("rule train:") == 3  # dense reads it; the folds are as before

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tests.tiny import RATE, write_study
-from tests.workflow.conftest import REPOSITORY, Workflow
+from tests.workflow.conftest import REPOSITORY
 
 
 def clear_line(output, message):
@@ -86,8 +86,8 @@ def test_fault_is_one_clear_line_before_any_training(workflow, fault, message):
     assert not trained(workflow)
 
 
-def test_fault_loses_nothing_and_its_mending_goes_on(workflow):
-    assert workflow.run("score")[0] == 0
+def test_fault_loses_nothing_and_its_mending_goes_on(whole_copy):
+    workflow = whole_copy
     before = {path: path.stat().st_mtime_ns for path in trained(workflow)}
     features = set(workflow.folder.glob("results/features/*.h5"))
     assert len(before) == 9
@@ -113,15 +113,9 @@ def test_model_that_fails_leaves_the_others_their_runs_and_no_table(workflow):
     assert not (workflow.results / "scores.csv").exists()
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    from tests.tiny import make_study
-
-    folder = tmp_path_factory.mktemp("undisturbed")
-    make_study(folder)
-    status, output = Workflow(folder).run("score")
-    assert status == 0, output
-    return (folder / "results/tiny/scores.csv").read_bytes()
+@pytest.fixture
+def undisturbed(whole):
+    return (whole.results / "scores.csv").read_bytes()
 
 
 def kill_all(process):
