@@ -9,7 +9,8 @@ from deepself.cli.common import positive
 from deepself.errors import UserError
 
 if TYPE_CHECKING:
-    from deepself.inference.bundle import Asked, Bundle
+    from deepself.inference.answers import Asked, Prediction
+    from deepself.inference.bundle import Bundle
     from deepself.inference.items import Item
     from deepself.inference.tables import Output
 
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
                 "recordings"
             ) from None
 
-    from deepself.inference.bundle import Asked, Bundle
+    from deepself.inference.answers import Asked
+    from deepself.inference.bundle import Bundle
     from deepself.inference.items import find_items
     from deepself.inference.tables import Output, columns
 
@@ -96,11 +98,11 @@ def run(args: argparse.Namespace) -> None:
     )
     labelled = any(item.label is not None for item in items)
     with Output(args.output, columns(bundle.classes, asked, labelled)) as output:
-        problems, pairs = _predict(bundle, items, asked, args.threads, output, labelled)
+        problems, scored = _predict(bundle, items, asked, args.threads, output, labelled)
     if args.output is not None:
         print(f"{args.output}: {len(items) - len(problems)} of {len(items)} recordings")
     if labelled and asked.window is None:
-        _score(bundle, pairs)
+        _score(bundle, scored)
     if problems:
         found = f"{len(problems)} of {len(items)} recordings could not be predicted"
         raise UserError("\n".join([*problems, found]))
@@ -113,13 +115,13 @@ def _predict(
     workers: int,
     output: "Output",
     labelled: bool,
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """Write a row a prediction; return what went wrong, and pairs of true and predicted labels."""
+) -> tuple[list[str], list[tuple[str, "Prediction"]]]:
+    """Write a row a prediction; return what went wrong, and true labels with what was said."""
     from tqdm import tqdm
 
     from deepself.inference.tables import rows
 
-    problems, pairs = [], []
+    problems, scored = [], []
     bar = tqdm(total=len(items), unit="file", disable=not sys.stderr.isatty())
     with bar:
         sources = ((item.name, item.paths) for item in items)
@@ -129,28 +131,34 @@ def _predict(
             if answer.problem:
                 problems.append(f"{item.name}: {answer.problem}")
             elif item.label is not None and asked.window is None:
-                pairs.append((item.label, answer.predictions[0].label))
+                scored.append((item.label, answer.predictions[0]))
             bar.update()
-    return problems, pairs
+    return problems, scored
 
 
-def _score(bundle: "Bundle", pairs: list[tuple[str, str]]) -> None:
-    """Say how good the predictions of labelled recordings are."""
+def _score(bundle: "Bundle", scored: list[tuple[str, "Prediction"]]) -> None:
+    """Say how many labelled recordings are predicted rightly, and of how many that says little."""
     import numpy as np
 
     from deepself.evaluation.metrics import accuracy, uar
+    from deepself.inference.learnt import NOTE
 
     place = {label: number for number, label in enumerate(bundle.classes)}
-    odd = sorted({true for true, _ in pairs if true not in place})
+    odd = sorted({true for true, _ in scored if true not in place})
     if odd:
         print(f"not scored: the model knows no class {odd[0]!r}", file=sys.stderr)
-        return
-    if pairs:
-        true, said = (
-            np.array([place[label] for label in labels]) for labels in zip(*pairs, strict=True)
-        )
+    elif scored:
+        true = np.array([place[label] for label, _ in scored])
+        said = np.array([place[one.label] for _, one in scored])
         print(
             f"UAR {uar(true, said, len(place)):.1%}, accuracy {accuracy(true, said):.1%} of "
-            f"{len(pairs)} labelled recordings",
+            f"{len(scored)} labelled recordings",
             file=sys.stderr,
         )
+        learnt = sum(NOTE in one.notes for _, one in scored)
+        if learnt:
+            print(
+                f"{learnt} of them are the study's own, which the model has learnt from: this says "
+                "nothing of others; the study's report has what it is worth",
+                file=sys.stderr,
+            )

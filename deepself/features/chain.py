@@ -53,7 +53,7 @@ class Chain:
         sizes: Sizes,
         embed: Mapping[str, Embed],
     ):
-        self._features = features
+        self._features, self._shapes = features, sizes.shapes
         self._transformers: dict[str, Transformer] = {}
         self._derivers: dict[str, Deriver] = {}
         self._joiners: dict[str, Joiner] = {}
@@ -105,6 +105,9 @@ class Chain:
                 batch = self._derived(name, source)
         except ValueError as error:
             raise ValueError(f"features.{name}: {error}") from None
+        shape, wanted = batch.items.shape[1:], self._shapes.get(name)
+        if wanted is not None and shape != tuple(wanted):
+            raise ValueError(f"features.{name}: gives items of shape {shape}, not {wanted}")
         made[name] = _as_kept(batch, spec.dtype)
         return made[name]
 

@@ -164,8 +164,10 @@ class Embedder:
             settings["imagenet_normalisation"] = is_imagenet(spec.network, spec.weights)
         return cls(built_as(spec.network, spec.weights), settings, spec.layer, spec.pool)
 
-    def built(self, label: str, shape: tuple[int, ...], weights: Path) -> Embed:
-        """What makes an embedding of items of a shape.
+    def built(
+        self, label: str, shape: tuple[int, ...], weights: Path, device: str = "cpu"
+    ) -> Embed:
+        """What makes an embedding of items of a shape, which lie on the device.
 
         Raises
         ------
@@ -180,7 +182,7 @@ class Embedder:
             start_from(network, read_weights(weights))
         except ValueError as error:
             raise UserError(f"{weights}: {error}") from None
-        network.eval()
+        network.eval().to(device)
         if self.layer is None:
             return network.embed
         try:

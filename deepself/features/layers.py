@@ -79,7 +79,7 @@ class Layer:
         """Pool what the layer gives at once: a later layer may work in its place."""
         given = given[0] if isinstance(given, tuple | list) else given
         items: Tensor = self._seen.items
-        if not isinstance(given, Tensor) or given.ndim < 2 or len(given) != len(items):
+        if not isinstance(given, Tensor) or given.ndim < 2 or given.shape[0] != items.shape[0]:
             raise ValueError(
                 f"layer {self._name} gives no activations of each item; choose another"
             )

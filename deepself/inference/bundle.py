@@ -1,8 +1,9 @@
 """A model or fusion in use: recordings in, labels and probabilities out."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from deepself.dataset.recordings import Recording
 from deepself.errors import UserError
 from deepself.features.chain import Chain, Sizes
 from deepself.features.derive import Embedder
-from deepself.fusion.methods import recalled
-from deepself.fusion.temperature import at_temperatures
-from deepself.inference.folder import read_specification
+from deepself.inference.answers import NO_ANSWER, UNREADABLE, Answer, Asked, Prediction
+from deepself.inference.combining import Combining, combining
+from deepself.inference.folder import SPECIFICATION, read_specification
+from deepself.inference.learnt import FILE as LEARNT
+from deepself.inference.learnt import NOTE, Learnt
 from deepself.inference.opening import Opener, Source, as_sources
 from deepself.inference.pieces import Window, pieces
 from deepself.inference.running import Items, LoadedRun
-from deepself.inference.spec import BundleSpec, Part
+from deepself.inference.spec import BundleSpec
 from deepself.store.feature_writer import Batch
 from deepself.store.predictions import means
 from deepself.study.features import Embedding
@@ -30,74 +33,8 @@ from deepself.study.features import Window as FeatureWindow
 AT_ONCE = 16
 """Recordings, or windows of one, that networks are given together."""
 
-
-UNREADABLE = (ReadError, UserError, ValueError, OSError)
-"""What is said of one recording, and keeps no other from being answered for."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a bundle says of a recording, or of a window of one.
-
-    Attributes
-    ----------
-    label
-        The most probable class.
-    probabilities
-        Of all classes, in the bundle's order; their sum is 1.
-    unsure
-        Whether the label's probability is below the threshold that was asked for.
-    start, end
-        Of the window, in seconds; None where it is the recording.
-    notes
-        How the recording differs from those that were learnt from.
-    """
-
-    label: str
-    probabilities: dict[str, float]
-    unsure: bool = False
-    start: float | None = None
-    end: float | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def probability(self) -> float:
-        """Of the label."""
-        return self.probabilities[self.label]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How a bundle shall answer.
-
-    Attributes
-    ----------
-    folds
-        Folds whose parts answer; None for all.
-    calibrated
-        Whether probabilities are brought to what they were worth on dev.
-    unsure
-        Probability of the label below which an answer counts as unsure.
-    window
-        Which windows answer by themselves; None for recordings as a whole.
-    sample_rate
-        Of arrays, and of sensors' files that name none, in Hz.
-    """
-
-    folds: Sequence[str] | None = None
-    calibrated: bool = False
-    unsure: float | None = None
-    window: Window | None = None
-    sample_rate: float | None = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came of one of several recordings: predictions, or why there are none."""
-
-    name: str
-    predictions: list[Prediction] = field(default_factory=list)
-    problem: str = ""
+WHOLE = Asked()
+"""Recordings as a whole, by all parts."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +81,9 @@ class Bundle:
             name: LoadedRun(name, run, self.folder / run.weights, len(self.classes), self.device)
             for name, run in self.spec.runs.items()
         }
-        self._parts = [_combining(part, self.classes) for part in self.spec.parts]
+        self._parts = [combining(part, self.classes) for part in self.spec.parts]
         self.chain = self._chain()
+        self._learnt = Learnt(self.folder / LEARNT)
         self.openers = {
             name: Opener(modality, self.spec.known[name])
             for name, modality in self.spec.modalities.items()
@@ -254,7 +192,7 @@ class Bundle:
     def stream(
         self,
         items: Iterable[tuple[str, Source | Mapping[str, Source]]],
-        asked: Asked = Asked(),
+        asked: Asked = WHOLE,
         workers: int = 1,
     ) -> Iterator[Answer]:
         """Answer for many recordings, in their order; a few are in memory at a time.
@@ -292,9 +230,7 @@ class Bundle:
                 read_on()
                 yield from self._answers(group, asked, parts)
 
-    def _answers(
-        self, group: list[Any], asked: Asked, parts: list["_Combining"]
-    ) -> Iterator[Answer]:
+    def _answers(self, group: list[Any], asked: Asked, parts: list[Combining]) -> Iterator[Answer]:
         """Answers for some recordings at once."""
         problems: dict[int, str] = {}
         made: dict[int, _Made] = {}
@@ -305,10 +241,12 @@ class Bundle:
                 problems[place] = str(error)
         found = dict(zip(made, self._say(list(made.values()), asked, parts), strict=True))
         for place, (name, _) in enumerate(group):
-            if place in found:
-                yield Answer(name, [found[place]])
-            else:
+            if place not in found:
                 yield Answer(name, problem=problems[place])
+            elif math.isnan(found[place].probability):
+                yield Answer(name, problem=NO_ANSWER)
+            else:
+                yield Answer(name, [found[place]])
 
     def _one(self, source: Any, asked: Asked) -> list[Prediction]:
         name = str(source) if isinstance(source, str | Path) else "recording"
@@ -329,17 +267,25 @@ class Bundle:
                 where = f"{name}: " if len(self.openers) > 1 else ""
                 raise ReadError(f"{where}{error}") from None
             notes += said
+            if recordings[name].size and self._has_learnt(recordings[name], asked):
+                notes.append(NOTE)
         return _Made(self.chain.make(self.features, recordings), notes=tuple(notes))
 
-    def _windows_of(
-        self, name: str, source: Any, asked: Asked, parts: list["_Combining"]
-    ) -> Answer:
+    def _has_learnt(self, recording: Recording, asked: Asked) -> bool:
+        """Whether a file is one that the runs which answer were trained on or chosen by."""
+        runs = {run for part in self._answering(asked) for run in part.runs}
+        return self._learnt.knows(recording.checksum, [self.spec.runs[run].fold for run in runs])
+
+    def _windows_of(self, name: str, source: Any, asked: Asked, parts: list[Combining]) -> Answer:
         assert asked.window is not None
         predictions: list[Prediction] = []
         try:
             cut = self._pieces(source, asked)
             while group := list(islice(cut, AT_ONCE)):
-                predictions += self._say(group, asked, parts)
+                said = self._say(group, asked, parts)
+                if any(math.isnan(one.probability) for one in said):
+                    raise ValueError(NO_ANSWER)
+                predictions += said
         except UNREADABLE as error:
             return Answer(name, predictions, str(error))
         return Answer(name, predictions)
@@ -353,13 +299,10 @@ class Bundle:
             batches = self.chain.make(self.features, piece.recordings)
             yield _Made(batches, piece.start, piece.end, piece.notes)
 
-    def _say(self, made: list[_Made], asked: Asked, parts: list["_Combining"]) -> list[Prediction]:
+    def _say(self, made: list[_Made], asked: Asked, parts: list[Combining]) -> list[Prediction]:
         if not made:
             return []
-        by_run = self.of_runs(
-            [one.batches for one in made], {run for part in parts for run in part.runs}
-        )
-        found = np.mean([part.combine(by_run, asked.calibrated) for part in parts], axis=0)
+        found = self._shares([one.batches for one in made], asked, parts)
         return [
             self._prediction(row, asked.unsure, one) for row, one in zip(found, made, strict=True)
         ]
@@ -384,6 +327,18 @@ class Bundle:
             found[name] = means(rows, np.repeat(np.arange(len(batches)), counts), len(batches))
         return found
 
+    def of_features(
+        self, batches: Sequence[Mapping[str, Batch]], asked: Asked = WHOLE
+    ) -> np.ndarray:
+        """Probabilities (recordings, classes) of some recordings, given their features."""
+        return self._shares(batches, asked, self._answering(asked))
+
+    def _shares(
+        self, batches: Sequence[Mapping[str, Batch]], asked: Asked, parts: list[Combining]
+    ) -> np.ndarray:
+        by_run = self.of_runs(batches, {run for part in parts for run in part.runs})
+        return np.mean([part.combine(by_run, asked.calibrated) for part in parts], axis=0)
+
     def features_of(self, recordings: Mapping[str, Recording]) -> dict[str, Batch]:
         """Features of one item's recordings, those that any run reads."""
         return self.chain.make(self.features, recordings)
@@ -399,7 +354,7 @@ class Bundle:
             made.notes,
         )
 
-    def _answering(self, asked: Asked) -> list["_Combining"]:
+    def _answering(self, asked: Asked) -> list[Combining]:
         """The parts that are asked."""
         if asked.unsure is not None and not 0 <= asked.unsure <= 1:
             raise UserError(f"unsure: a probability from 0 to 1, not {asked.unsure:g}")
@@ -421,43 +376,10 @@ class Bundle:
             shape = spec.shapes[feature.of]
             embed[name] = embedder.built(f"features.{name}", shape, self.folder / own.weights)
         samples = {name: known.samples for name, known in spec.known.items()}
-        return Chain(spec.modalities, spec.features, Sizes(samples, spec.shapes), embed)
-
-
-@dataclass(frozen=True)
-class _Combining:
-    """A part of a bundle, ready to combine what its runs say."""
-
-    fold: str
-    runs: list[str]
-    temperatures: np.ndarray | None
-    rule: Any
-    temperature: float
-
-    def combine(self, by_run: Mapping[str, np.ndarray], calibrated: bool) -> np.ndarray:
-        """Probabilities (recordings, classes)."""
-        given = np.stack([by_run[name] for name in self.runs])
-        if self.temperatures is not None:
-            given = at_temperatures(given, self.temperatures)
-        found = given[0] if self.rule is None else self.rule(given)
-        if calibrated:
-            found = at_temperatures(found[None], np.array([self.temperature]))[0]
-        return found
-
-
-def _combining(part: Part, classes: Sequence[str]) -> _Combining:
-    names, runs = list(part.candidates), list(part.candidates.values())
-    record = part.fusion
-    if record is None:
-        return _Combining(part.fold, runs[:1], None, None, part.temperature)
-    try:
-        rule = recalled(record, names, classes).combine
-        temperatures = None
-        if "temperatures" in record:
-            temperatures = np.array([record["temperatures"][n] for n in names], dtype=np.float64)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"bundle.json: the fusion of fold {part.fold}: {error}") from None
-    return _Combining(part.fold, runs, temperatures, rule, part.temperature)
+        try:
+            return Chain(spec.modalities, spec.features, Sizes(samples, spec.shapes), embed)
+        except ValueError as error:
+            raise UserError(f"{self.folder / SPECIFICATION}: features: {error}") from None
 
 
 def _items(batches: list[Batch]) -> Items:

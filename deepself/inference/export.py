@@ -18,6 +18,8 @@ from deepself.fusion.combine import Dev
 from deepself.fusion.temperature import learn_temperatures
 from deepself.inference.card import write_card
 from deepself.inference.folder import write_specification, written_whole
+from deepself.inference.learnt import FILE as LEARNT
+from deepself.inference.learnt import write_learnt
 from deepself.store.files import atomic_path, read_table
 from deepself.store.predictions import read_predictions
 from deepself.store.published import published, weights_file
@@ -150,6 +152,7 @@ def export(
         for name, spec in embedders.items():
             path = weights_file(layout.results, spec.network, spec.weights)
             _write_weights(temporary / content["embedders"][name]["weights"], path)
+        write_learnt(temporary / LEARNT, layout, {run["fold"]: None for run in runs.values()})
         write_card(temporary, content)
         write_specification(temporary, content)
     return folder

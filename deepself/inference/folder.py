@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from deepself.errors import UserError
+from deepself.inference.bounds import require_bounded
 from deepself.inference.spec import VERSION, BundleSpec
 from deepself.store.checksums import file_digest
 from deepself.store.files import canonical_json
@@ -46,6 +47,11 @@ def read_specification(folder: Path) -> BundleSpec:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         said = f"{place}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        raise UserError(f"{path}: {said}; {_again(folder)}") from None
+    try:
+        require_bounded(spec)
+    except ValueError as error:
+        said = str(error).splitlines()[0]
         raise UserError(f"{path}: {said}; {_again(folder)}") from None
     for name, checksum in spec.files.items():
         _verify(folder, name, checksum)

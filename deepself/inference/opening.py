@@ -1,7 +1,7 @@
 """What a bundle reads: files, bytes and arrays become recordings; what is unusual is noted."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,31 @@ from deepself.study.dataset import (
     AudioModality,
     ImageModality,
     SensorModality,
+    SignalModality,
     VideoModality,
 )
 
-Source = str | Path | bytes | np.ndarray
+
+@dataclass(frozen=True)
+class Given:
+    """Content or values of which more is known than they say themselves.
+
+    Attributes
+    ----------
+    source
+        The bytes of a file, or an array.
+    sample_rate
+        Of an array, or of a sensor's file that names none, in Hz.
+    name
+        What bytes would be called as a file.
+    """
+
+    source: bytes | np.ndarray
+    sample_rate: float | None = None
+    name: str | None = None
+
+
+Source = str | Path | bytes | np.ndarray | Given
 """A file's path, its content, or values in memory."""
 
 NAMED = {"audio": "recording.wav", "image": "picture.png", "video": "film.mp4"}
@@ -32,6 +53,10 @@ NAMED = {"audio": "recording.wav", "image": "picture.png", "video": "film.mp4"}
 
 SLACK = 0.02
 """Share by which a rate may lie outside of those that were learnt from before that is noted."""
+
+GROWTH, GROWN, SHRUNK = 8, 2**26, 10**4
+"""By how much a recording may grow as it is resampled, to how many values beyond that; and shrink.
+"""
 
 
 class Opener:
@@ -79,8 +104,12 @@ class Opener:
         ReadError
             It cannot be read, or the model cannot take it.
         """
-        if sample_rate is not None and not (np.isfinite(sample_rate) and sample_rate > 0):
-            raise ReadError(f"sample_rate must be more than 0 Hz, not {sample_rate}")
+        if isinstance(source, Given):
+            sample_rate = sample_rate if source.sample_rate is None else source.sample_rate
+            name = name if source.name is None else source.name
+            source = source.source
+        if sample_rate is not None and not _is_rate(sample_rate):
+            raise ReadError(f"sample_rate must be more than 0 Hz, not {sample_rate!r:.40}")
         modality = self._modality
         if isinstance(modality, SensorModality) and sample_rate is not None:
             # Where the file names none, this is what is said of it.
@@ -97,9 +126,26 @@ class Opener:
 
     def suited(self, recording: Recording) -> tuple[Recording, list[str]]:
         """A recording with the channels that the model wants, and notes."""
+        self._require_size(recording)
         recording, notes = self._channels(recording)
         notes += self._rate_notes(recording) + self._length_notes(recording)
         return recording, notes
+
+    def _require_size(self, recording: Recording) -> None:
+        """Refuse a rate that would make a huge signal of a small file, or nothing of any.
+
+        The resampler would take gigabytes for the one, and not end for the other.
+        """
+        modality, rate = self._modality, recording.sample_rate
+        if isinstance(modality, SignalModality) and rate is not None:
+            share = modality.sample_rate / rate
+            wanted = recording.values.size * share
+            grows = wanted > GROWN and share > GROWTH
+            if grows or recording.values.shape[1] * share < 1 or share < 1 / SHRUNK:
+                raise ReadError(
+                    f"has {recording.values.shape[1]} samples at {rate:g} Hz, the model reads "
+                    f"{modality.sample_rate:g} Hz; correct the rate"
+                )
 
     def _called(self, name: str | None) -> str:
         if name is not None:
@@ -199,6 +245,13 @@ class Opener:
         if lasts < short - slack:
             return [f"lasts {lasts:.4g} s, learnt from {short:.4g} s or more"]
         return []
+
+
+def _is_rate(value: Any) -> bool:
+    try:
+        return bool(np.isfinite(value) and value > 0)
+    except (TypeError, ValueError):  # no number, or several
+        return False
 
 
 def _as_sound(signal: np.ndarray) -> np.ndarray:

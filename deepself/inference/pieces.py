@@ -30,10 +30,13 @@ class Window:
     seconds, hop
         Length of each, and from the start of one to that of the next. What is left at the end is
         covered by one more that ends with the recording; one that is shorter than a window is one.
+    most
+        So many a recording may have: each takes time.
     """
 
     seconds: float
     hop: float
+    most: int = 10**7
 
     def __post_init__(self) -> None:
         for name in ("seconds", "hop"):
@@ -46,7 +49,10 @@ class Window:
         slack = 1e-6 * self.seconds
         if seconds <= self.seconds + slack:
             return [0.0]
-        count = int((seconds - self.seconds + slack) / self.hop) + 1
+        windows = (seconds - self.seconds + slack) / self.hop + 1
+        if windows > self.most:  # it may be infinite
+            raise ReadError(f"has more than {self.most} windows; let them begin further apart")
+        count = int(windows)
         starts = [number * self.hop for number in range(count)]
         last = seconds - self.seconds
         if last - starts[-1] > slack:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from deepself.errors import UserError
-from deepself.inference.bundle import Answer, Asked
+from deepself.inference.answers import Answer, Asked
 from deepself.store.predictions import PREFIX
 
 GROUP = 4096

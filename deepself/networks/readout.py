@@ -100,4 +100,4 @@ class MapReadout(nn.Module):
 def _valid(maps: Tensor, lengths: Tensor) -> Tensor:
     """Mask ``(batch, positions)`` of maps: True within an item's true length."""
     mask = within(maps, lengths)[:, 0]
-    return mask.expand(len(maps), *maps.shape[2:]).flatten(1)
+    return mask.expand(-1, *maps.shape[2:]).flatten(1)
