@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from deepself.cli.common import add_study, open_study, positive
+from deepself.cli.common import open_study, positive
+from deepself.cli.extract_options import add_file_options, given
 from deepself.cli.fetch import bring_missing
 from deepself.errors import UserError
 from deepself.study import Layout, Study
@@ -13,17 +14,62 @@ from deepself.study.features import Embedding, sources_of
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    add_study(parser)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--feature", metavar="NAME", help="a feature of the study")
-    which.add_argument(
-        "--output", metavar="FILE", type=Path, help="the file of a feature, or of a shard"
+    parser.epilog = (
+        "With a study: one of its features. Without: vectors that a pretrained --network, or a "
+        "run of a --bundle, makes of files."
+    )
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="STUDY|PATH",
+        help="the study's YAML file; or files, folders, or a manifest: a CSV table with a column "
+        "audio, sensor or image, and perhaps id and label",
+    )
+    parser.add_argument(
+        "--feature",
+        metavar="NAME",
+        help="a feature of the study; or, with --network, the kind of feature that it reads",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="the file of a study's feature, or of a shard, in place of --feature; or the table "
+        "of vectors: *.csv, *.arff, *.parquet or *.h5",
     )
     parser.add_argument("--threads", type=positive, default=1, help="threads that read and compute")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="override one value of the study; may be given several times",
+    )
+    add_file_options(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Make one feature of all recordings."""
+    """Make one feature of all recordings of a study, or vectors of files."""
+    if args.network is None and args.bundle is None:
+        _extract_feature(args)
+        return
+    if args.set:
+        raise UserError("--set: belongs to a study; --feature-set sets what --network reads")
+
+    from deepself.cli.extract_files import extract_files
+
+    extract_files(args)
+
+
+def _extract_feature(args: argparse.Namespace) -> None:
+    alone = given(args)
+    if alone:
+        raise UserError(f"{alone[0]}: belongs to --network or --bundle; give one of them")
+    if len(args.paths) > 1:
+        raise UserError("give one study; or files with --network or --bundle")
+    if (args.feature is None) == (args.output is None):
+        raise UserError("give --feature or --output, to say which feature of the study to make")
+    args.study = args.paths[0]
     study, layout = open_study(args)
     name, shard = args.feature, None
     if name is None:
