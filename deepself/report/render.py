@@ -17,6 +17,7 @@ from deepself.report.comparing import compared
 from deepself.report.confusion import NARROW_CLASSES, SHOWN, matrices
 from deepself.report.data import described
 from deepself.report.examples import CLASSES, FeatureExamples, examples, figures_of
+from deepself.report.explanations import explained
 from deepself.report.figures import Figure
 from deepself.report.gains import gains
 from deepself.report.learning import learning
@@ -88,6 +89,7 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         "wide": len(classes) > NARROW_CLASSES,
         "items_map": items_map(layout, drawn),
         "mistakes": mistakes(study, layout, found, [r.name for r in ranked], drawn),
+        "explanations": explained(study, layout, ranked, drawn),
         "examples": _examples(layout, runs, classes),
         **described(layout, drawn),
         "costs": tables.costs(runs),
