@@ -16,7 +16,7 @@ VERBS = {
     "split": "assign items to folds and partitions",
     "preview": "make the features of a few recordings, to see them and what all will take",
     "plan": "tell what a study would take: jobs, time, memory and disk",
-    "extract": "make one feature of all recordings",
+    "extract": "make one feature of a study, or vectors of files",
     "inspect": "show what a feature file holds and what made it",
     "fetch": "fetch published data or weights, verified by checksum",
     "networks": "list the networks, what they read, their settings and weights",
@@ -34,6 +34,9 @@ VERBS = {
     "partial": "score and report what there is of a study of which some runs failed",
     "export": "write a model or fusion as a bundle, to be used elsewhere",
     "predict": "label new recordings with a bundle",
+    "explain": "show what in a recording speaks for its label",
+    "share": "write a bundle as an MLflow model",
+    "convert": "write a bundle as ONNX or as a torch program",
     "schema": "print the JSON schema of the study file",
 }
 

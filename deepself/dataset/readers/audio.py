@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from deepself.dataset.readers.decoded import Decoded, ReadError
-from deepself.dataset.readers.decoding import decoding, extra
+from deepself.dataset.readers.decoding import ALONE, decoding, extra
 from deepself.dataset.readers.selection import select
 from deepself.dataset.readers.truncation import is_cut
 from deepself.study.dataset import AudioModality
@@ -81,7 +81,7 @@ def _by_libsndfile(content: bytes) -> tuple[np.ndarray, float]:
 
 def _by_ffmpeg(content: bytes) -> tuple[np.ndarray, float]:
     av = extra("av", "PyAV", "video")
-    with decoding("audio"), av.open(io.BytesIO(content)) as container:
+    with decoding("audio"), av.open(io.BytesIO(content), options=ALONE) as container:
         if not container.streams.audio:
             raise ReadError("holds no sound")
         stream = container.streams.audio[0]

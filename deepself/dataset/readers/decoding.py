@@ -12,6 +12,9 @@ from types import ModuleType
 
 from deepself.dataset.readers.decoded import ReadError
 
+ALONE = {"protocol_whitelist": "none"}
+"""Options of FFmpeg's: content that names files or addresses, as playlists do, opens none."""
+
 
 def extra(module: str, package: str, group: str) -> ModuleType:
     """Import a package that not everyone has, or say how to install it.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepself.dataset.readers.decoded import Decoded, ReadError
-from deepself.dataset.readers.decoding import decoding, extra
+from deepself.dataset.readers.decoding import ALONE, decoding, extra
 from deepself.dataset.readers.truncation import is_cut
 from deepself.study.dataset import VideoModality
 
@@ -35,7 +35,7 @@ def read_video(modality: VideoModality, path: Path, content: bytes) -> Decoded:
     av = extra("av", "PyAV", "video")
     if is_cut(content):
         raise ReadError("is cut off: it ends before its last frame")
-    with decoding("a film"), av.open(io.BytesIO(content)) as container:
+    with decoding("a film"), av.open(io.BytesIO(content), options=ALONE) as container:
         if not container.streams.video:
             raise ReadError("holds no pictures")
         stream = container.streams.video[0]
