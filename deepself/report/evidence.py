@@ -10,7 +10,7 @@ import numpy as np
 from deepself.inference.explaining.result import Attribution
 from deepself.report import drawing
 from deepself.report.figures import Figure
-from deepself.study.augmentation import FILM, PICTURE, SPECTRUM, WAVE
+from deepself.study.augmentation import FILM, PICTURE, SPECTRUM, VECTOR, WAVE
 
 LARGEST = 72 * 200
 """Values of a heat map; more are averaged."""
@@ -154,7 +154,8 @@ def _true(one: Attribution, row: int) -> Part:
 
 
 def _note(one: Attribution, row: int, part: Part) -> str:
-    return "; ".join([*_window(one, row), *_channels(one, part[1])])
+    signs = ["what is above 0 speaks for it, what is below against"] * (one.sort == VECTOR)
+    return "; ".join([*_window(one, row), *_channels(one, part[1]), *signs])
 
 
 def _window(one: Attribution, row: int) -> list[str]:

@@ -111,8 +111,8 @@ def test_every_family_is_explained_by_every_method_that_it_allows(family, tmp_pa
         assert np.abs(values).max() > 0
         if method == "integrated_gradients":
             missed = np.abs(found.totals - found.differences).max()
-            assert missed <= 0.05 * np.abs(found.differences).max() + 1e-5
-            np.testing.assert_allclose(found.totals, values.reshape(2, -1).sum(1), rtol=1e-3)
+            assert missed <= 0.05 * max(np.abs(found.differences).max(), 0.1)
+            np.testing.assert_allclose(found.totals, values.reshape(2, -1).sum(1), atol=1e-3)
         if method == "grad_cam" and positions is not None:
             assert found.about == f"maps of {' × '.join(map(str, positions))} positions"
 

@@ -6,7 +6,14 @@ import soundfile
 
 import deepself
 from deepself.cli import main
-from deepself.inference.explaining import METHODS, Effort, explain, explain_features, read
+from deepself.inference.explaining import (
+    METHODS,
+    Completeness,
+    Effort,
+    explain,
+    explain_features,
+    read,
+)
 from deepself.study import load
 from tests.inference.evident import CHANNEL, END, HERTZ, MODELS, START, write_evident
 from tests.sharing import made_once
@@ -137,6 +144,12 @@ def test_all_folds_are_the_mean_of_each(evident, bundles):
     assert len(whole.members[0].runs) == len(each) == 3
     assert np.abs(each[0].members[0].inputs[0].values - mean).max() > 1e-3
     assert whole.members[0].completeness.error < 0.02
+
+
+def test_a_logit_that_does_not_change_has_no_share_that_is_missed():
+    found = Completeness(np.array([[0.02, 0.1], [3, 0]]), np.array([[0, 0], [2, 1.0]]), 8)
+    assert found.error == pytest.approx(1)  # 0.1 of 0.1, and 1 of 2
+    assert Completeness(np.zeros((1, 2)), np.zeros((1, 2)), 8).error == 0
 
 
 @pytest.mark.parametrize("name", ["mean", "weighted"])

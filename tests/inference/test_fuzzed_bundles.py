@@ -1,10 +1,12 @@
 """Whatever has happened to a bundle or a recording, there is an answer, or a line that says why."""
 
+import io
 import math
 import resource
 import signal
 from contextlib import contextmanager
 
+import h5py
 import pytest
 
 from deepself.dataset.readers import ReadError
@@ -13,7 +15,7 @@ from deepself.errors import UserError
 from deepself.inference.answers import Prediction
 from deepself.inference.bundle import Bundle
 from deepself.study import load
-from deepself.study.dataset import AudioModality, VideoModality
+from deepself.study.dataset import AudioModality, SensorModality, VideoModality
 from tests.inference.damage import WAYS, damaged
 from tests.inference.odd_sources import odd_source
 from tests.inference.varied import write_varied
@@ -136,6 +138,17 @@ def test_content_that_names_an_address_opens_none():
     sound = AudioModality(kind="audio", sample_rate=8000)
     with pytest.raises(ReadError, match="^cannot be decoded as audio: Invalid data"):
         decode_recording(sound, "sound.aac", SESSION)
+
+
+def test_content_that_names_a_file_does_not_read_it(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(range(200)))
+    file = io.BytesIO()
+    with h5py.File(file, "w") as written:
+        there = [(str(tmp_path / "secret"), 0, 200)]
+        written.create_dataset("x", shape=(100, 2), dtype="u1", external=there)
+    sensor = SensorModality(kind="sensor", sample_rate=100)
+    with pytest.raises(ReadError, match="keeps its values in another file"):
+        decode_recording(sensor, "x.h5", file.getvalue())
 
 
 def test_odd_sources(whole, files):

@@ -38,6 +38,8 @@ def read_hdf5(modality: SensorModality, path: Path, content: bytes) -> Decoded:
             raise ReadError("does not hold one array of real numbers but is text")
         if _empty(node):
             raise ReadError("holds no samples")
+        if node.external:  # it could name any file, and the checksum would not be of it
+            raise ReadError("keeps its values in another file; copy them into this one")
         refuse_odd(node.dtype, node.ndim)  # before it is read
         # By its content: a file's name must not change what it holds.
         from_matlab = content.startswith(b"MATLAB") or "MATLAB_class" in node.attrs

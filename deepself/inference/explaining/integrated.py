@@ -12,6 +12,7 @@ from deepself.inference.explaining.asking import (
     gradients,
     numbers,
 )
+from deepself.inference.explaining.result import NEGLIGIBLE
 from deepself.inference.running import LoadedRun
 
 TOLERANCE = 0.02
@@ -57,7 +58,10 @@ def integrated(
         values = [np.concatenate(one) for one in zip(*found, strict=True)]
         totals = np.sum([one.reshape(len(one), -1).sum(1, np.float64) for one in values], axis=0)
         missed = np.abs(totals - differences).max()
-        if missed <= TOLERANCE * np.abs(differences).max() or 2 * steps > effort.most_steps:
+        if (
+            missed <= TOLERANCE * max(np.abs(differences).max(), NEGLIGIBLE)
+            or 2 * steps > effort.most_steps
+        ):
             break
         steps *= 2
     about = f"{steps} steps from the baseline to the item"

@@ -13,6 +13,10 @@ SUMMED = "integrated_gradients"
 looked at together, so that their mean is taken."""
 
 
+NEGLIGIBLE = 0.1
+"""A change of a logit that is so small counts as this where shares of it are taken."""
+
+
 @dataclass(frozen=True)
 class Attribution:
     """What the values of one feature do for the target, by one method.
@@ -91,7 +95,7 @@ class Completeness:
         """The largest convergence delta, as a share of the largest difference of the run's rows."""
         scale = np.abs(self.differences).max(axis=1, keepdims=True)
         delta = np.abs(self.totals - self.differences)
-        return float((delta / np.maximum(scale, np.finfo(np.float32).tiny)).max())
+        return float((delta / np.maximum(scale, NEGLIGIBLE)).max())
 
 
 @dataclass(frozen=True)
