@@ -100,11 +100,21 @@ def write_specification(folder: Path, content: dict[str, Any]) -> None:
         Where they lie.
     content
         What a `BundleSpec` is made of, but for `version` and `files`.
+
+    Raises
+    ------
+    UserError
+        It asks for more than a bundle may.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sums = {path.relative_to(folder).as_posix(): file_digest(path) for path in files}
     whole = {"version": VERSION, **content, "files": sums}
-    BundleSpec.model_validate(whole)
+    try:
+        require_bounded(BundleSpec.model_validate(whole))
+    except ValidationError:
+        raise
+    except ValueError as error:  # it could not be read again
+        raise UserError(f"no bundle can hold this: {error}") from None
     whole[DIGEST] = _digest(whole)
     text = json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
     (folder / SPECIFICATION).write_text(text, encoding="utf-8")

@@ -265,6 +265,17 @@ def test_no_code_of_a_bundle_is_executed(bundle, tmp_path):
     assert not (tmp_path / "trap").exists()
 
 
+def test_what_could_not_be_read_again_is_not_written(many, capsys, monkeypatch):
+    from deepself.inference import bounds
+
+    monkeypatch.setattr(bounds, "ITEM", 10)
+    with inside(many.folder):
+        wanted = ["export", "study.yaml", "--model", "trace_dense", "--output", "bundles/large"]
+        assert main(wanted) == 1
+    assert "no bundle can hold this: shapes.whole" in capsys.readouterr().err
+    assert not (many.folder / "bundles/large").exists()
+
+
 def test_a_device_that_is_not_there_is_refused(exported):
     import torch
 
