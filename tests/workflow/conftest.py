@@ -12,14 +12,6 @@ from tests.tiny import make_study
 
 REPOSITORY = Path(__file__).parents[2]
 
-FACTORY: list[pytest.TempPathFactory] = []
-"""What gives folders of this test run, for what all workers share."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _factory(tmp_path_factory):
-    FACTORY[:] = [tmp_path_factory]
-
 
 class Workflow:
     """The repository's workflow over the tiny study, in `folder`."""

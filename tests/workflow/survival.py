@@ -1,10 +1,11 @@
 """Faults of one machine, done to a running study, and what is left of it afterwards."""
 
-import hashlib
+import functools
 import json
 import os
 import re
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -13,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.sharing import made_once
 from tests.studying import finish_apart
 from tests.tiny import make_recordings, write_study
-from tests.workflow.conftest import FACTORY, Workflow
+from tests.workflow.conftest import Workflow
 
 FEATURE = {"kind": "log_mel", "modality": "audio", "n_fft": 128, "hop_length": 1, "n_mels": 16}
 CHANGES = {"features__log_mel": {**FEATURE, "compression": "gzip"}, "fusions": {}}
@@ -35,14 +35,15 @@ def make(folder: Path, **changes: Any) -> Workflow:
 
 def undisturbed(**changes: Any) -> bytes:
     """The scores of the study where nothing happens to it, by its verbs alone."""
+    return _undisturbed(json.dumps(changes, sort_keys=True))
 
-    def make_whole(folder: Path) -> None:
-        make(folder, **changes)
-        finish_apart(folder)
 
-    of = hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()[:12]
-    folder = made_once(FACTORY[0], f"undisturbed-{of}", make_whole)
-    return (folder / "results/tiny/scores.csv").read_bytes()
+@functools.cache
+def _undisturbed(changes: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        study = make(Path(folder), **json.loads(changes))
+        finish_apart(study.folder)
+        return (study.results / "scores.csv").read_bytes()
 
 
 def ended_alike(study: Workflow, **changes: Any) -> bool:
