@@ -1,10 +1,9 @@
 """`extract`: one feature of all recordings, into one file that is whole or absent."""
 
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from deepself.dataset.manifest import recordings_digest
 from deepself.dataset.readers.decoding import quiet
 from deepself.errors import UserError
+from deepself.features.ahead import in_order
 from deepself.features.compute import Computation
 from deepself.features.derive import Derivation
 from deepself.features.earlier import Earlier
@@ -181,7 +181,8 @@ def _write(
         def make(place: int) -> Batch:
             return earlier.find(checksums[place]) or maker.make(ids[place])
 
-        for batch in _batches(path, _in_order(make, range(writer.done, len(ids)), workers)):
+        tasks = (partial(make, place) for place in range(writer.done, len(ids)))
+        for batch in _batches(path, in_order(tasks, workers)):
             writer.append(batch)
             bar.update(len(batch.counts))
 
@@ -194,22 +195,6 @@ def _clear_interrupted(path: Path) -> None:
         if not part.with_name(f"{name}.lock").exists():
             part.unlink(missing_ok=True)
             part.with_name(f"{name}.journal").unlink(missing_ok=True)
-
-
-def _in_order(make: Callable[[int], Batch], places: Sequence[int], workers: int) -> Iterator[Batch]:
-    """Make items in parallel, a few ahead of the one that is wanted next: memory stays flat."""
-    ahead: deque[Future[Batch]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for place in places:
-                ahead.append(pool.submit(make, place))
-                if len(ahead) > workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
 
 
 def _batches(path: Path, made: Iterator[Batch]) -> Iterator[Batch]:

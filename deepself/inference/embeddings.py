@@ -3,9 +3,7 @@
 Recordings pass one by one, or window by window: only a few are in memory at a time.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +17,7 @@ import torch
 from deepself.dataset.readers import ReadError
 from deepself.dataset.recordings import Recording
 from deepself.errors import UserError
+from deepself.features.ahead import in_order
 from deepself.features.chain import Chain, Sizes
 from deepself.features.derive import ROWS, Deriver, Embed, Embedder
 from deepself.features.prepare import target_samples
@@ -255,18 +254,7 @@ def stream(
     """
     torch.set_num_threads(1)  # the threads below are the parallelism
     keep_freed_memory()
-    ahead: deque[Future[Made]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for task in _tasks(maker, items, window, sample_rate):
-                ahead.append(pool.submit(task))
-                if len(ahead) > workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
+    yield from in_order(_tasks(maker, items, window, sample_rate), workers)
 
 
 def _tasks(

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,7 +13,7 @@ from deepself.errors import UserError
 from deepself.inference.bounds import require_bounded
 from deepself.inference.spec import VERSION, BundleSpec
 from deepself.store.checksums import file_digest
-from deepself.store.files import canonical_json
+from deepself.store.files import atomic_folder, canonical_json
 
 SPECIFICATION = "bundle.json"
 """What a folder is known as a bundle by."""
@@ -76,19 +73,9 @@ def written_whole(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and not is_bundle(folder) and (folder.is_file() or any(folder.iterdir())):
         raise UserError(f"{folder}: exists, and is no bundle; name another folder by --output")
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
-    temporary.mkdir(parents=True)
-    try:
+    with atomic_folder(folder) as temporary:
+        temporary.mkdir()
         yield temporary
-        if folder.exists():
-            old = temporary.with_name(f"{temporary.name}.old")
-            os.rename(folder, old)
-            os.rename(temporary, folder)
-            shutil.rmtree(old)
-        else:
-            os.rename(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_specification(folder: Path, content: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -49,6 +50,27 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder` that takes its name when the block ends without an error.
+
+    An earlier folder of that name is replaced.
+    """
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+        if folder.exists():
+            old = temporary.with_name(f"{temporary.name}.old")
+            os.rename(folder, old)
+            os.rename(temporary, folder)
+            shutil.rmtree(old)
+        else:
+            os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 class TakenOverError(UserError):

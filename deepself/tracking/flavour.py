@@ -7,7 +7,6 @@ that the folder holds no code and no pickle.
 import logging
 import os
 import shutil
-import uuid
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from deepself.errors import UserError
 from deepself.inference.card import CARD
 from deepself.inference.folder import read_specification
 from deepself.inference.spec import BundleSpec
+from deepself.store.files import atomic_folder
 from deepself.tracking.examples import example
 from deepself.tracking.requests import EXTRA, PARAMETERS
 from deepself.tracking.server import connect, experiment, explained
@@ -62,20 +62,9 @@ def share(bundle: Path, output: Path) -> Path:
     here, there = bundle.resolve(), output.resolve()
     if here in there.parents or there in here.parents:
         raise UserError(f"--output {output}: is in the bundle, or holds it; name another folder")
-    temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex[:8]}.tmp")
-    temporary.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with atomic_folder(output) as temporary:
         _save(spec, bundle, temporary)
         shutil.copyfile(bundle / CARD, temporary / CARD)
-        if output.exists():
-            old = temporary.with_name(f"{temporary.name}.old")
-            os.rename(output, old)
-            os.rename(temporary, output)
-            shutil.rmtree(old)
-        else:
-            os.rename(temporary, output)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return output
 
 
