@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from deepself.cli import main
 from deepself.evaluation.results import systems
@@ -16,6 +17,7 @@ from deepself.store.files import read_table
 from deepself.store.predictions import Predictions, read_predictions
 from deepself.study import Layout, Study, load
 from deepself.study.identity import read_dataset
+from tests.sharing import made_once
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -99,6 +101,20 @@ def finish(folder: Path, file: str = "study.yaml") -> None:
                     of = ["--fusion", name, "--fold", fold, "--seed", str(seed)]
                     assert main(["fuse", file, *of]) == 0
         assert main(["score", file]) == 0
+
+
+def finished_once(
+    factory: pytest.TempPathFactory, name: str, write: Callable[[Path], object]
+) -> Finished:
+    """The study that `write` puts into a folder, run once for all workers of a test run."""
+
+    def make(folder: Path) -> None:
+        write(folder)
+        finish(folder)
+
+    folder = made_once(factory, name, make)
+    with inside(folder):
+        return Finished(folder, load("study.yaml"))
 
 
 def finish_apart(folder: Path, file: str = "study.yaml") -> None:

@@ -14,10 +14,8 @@ from deepself.inference.explaining import (
     explain_features,
     read,
 )
-from deepself.study import load
 from tests.inference.evident import CHANNEL, END, HERTZ, MODELS, START, write_evident
-from tests.sharing import made_once
-from tests.studying import Finished, finish, inside
+from tests.studying import finished_once
 
 THERE = ("0", "4", "8", "12")
 """Recordings of class `there`."""
@@ -25,13 +23,7 @@ THERE = ("0", "4", "8", "12")
 
 @pytest.fixture(scope="session")
 def evident(tmp_path_factory):
-    def make(folder):
-        write_evident(folder)
-        finish(folder)
-
-    folder = made_once(tmp_path_factory, "evident", make)
-    with inside(folder):
-        return Finished(folder, load("study.yaml"))
+    return finished_once(tmp_path_factory, "evident", write_evident)
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,9 @@ from deepself.dataset.recordings import decode_recording
 from deepself.errors import UserError
 from deepself.inference.answers import Prediction
 from deepself.inference.bundle import Bundle
-from deepself.study import load
 from deepself.study.dataset import AudioModality, SensorModality, VideoModality
 from tests.inference.damage import WAYS, damaged
 from tests.inference.odd_sources import odd_source
-from tests.inference.varied import write_varied
-from tests.sharing import made_once
-from tests.studying import Finished, finish, inside
 
 CASES, PART = 1000, 125
 SOURCES = 300
@@ -29,17 +25,6 @@ PATIENCE = 60
 
 GROWTH = 2**20
 """KiB by which the process may grow over all cases of a test; a network is a few."""
-
-
-@pytest.fixture(scope="module")
-def varied(tmp_path_factory):
-    def make(folder):
-        write_varied(folder)
-        finish(folder)
-
-    folder = made_once(tmp_path_factory, "varied", make)
-    with inside(folder):
-        return Finished(folder, load("study.yaml"))
 
 
 @pytest.fixture(scope="module")

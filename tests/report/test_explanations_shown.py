@@ -19,22 +19,18 @@ from deepself.study import load
 from deepself.study.identity import feature_file
 from tests.inference.evident import write_evident
 from tests.report.browsing import Visit
-from tests.sharing import made_once
-from tests.studying import Finished, finish, inside
+from tests.studying import finished_once, inside
 
 
 @pytest.fixture(scope="module")
 def evident(tmp_path_factory):
-    def make(folder):
+    def write(folder):
         write_evident(folder, ["picture_cnn", "windows", "mel_svm"], per_class=12)
         text = (folder / "study.yaml").read_text()
         fusion = "{both: {members: [picture_cnn, windows]}}"
         (folder / "study.yaml").write_text(text.replace("fusions: {}", f"fusions: {fusion}"))
-        finish(folder)
 
-    folder = made_once(tmp_path_factory, "evident-report", make)
-    with inside(folder):
-        return Finished(folder, load("study.yaml"))
+    return finished_once(tmp_path_factory, "evident-report", write)
 
 
 @pytest.fixture(scope="module")

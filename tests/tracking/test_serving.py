@@ -11,8 +11,7 @@ import deepself
 from deepself.cli import main
 from deepself.inference.opening import Given
 from tests.inference.varied import write_varied
-from tests.sharing import made_once
-from tests.studying import Finished, finish, inside
+from tests.studying import finished_once
 from tests.tracking.servers import free_port
 from tests.tracking.serving import Server, encoded, rubbish, served, sound
 
@@ -21,13 +20,7 @@ FUZZED = 200
 
 @pytest.fixture(scope="module")
 def varied(tmp_path_factory):
-    def make(folder):
-        write_varied(folder)
-        finish(folder)
-
-    folder = made_once(tmp_path_factory, "varied", make)
-    with inside(folder):
-        return Finished(folder, deepself.study.load("study.yaml"))
+    return finished_once(tmp_path_factory, "varied", write_varied)
 
 
 @pytest.fixture(scope="module")
