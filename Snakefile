@@ -88,7 +88,7 @@ onstart:
     try:
         graph.require_writable()
         require_room_for_arrays()
-        graph.plan_anew()
+        graph.demand.estimate_anew()
     except UserError as error:
         raise WorkflowError(str(error)) from None
 

@@ -7,10 +7,9 @@ import errno
 import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ import yaml
 
 from deepself.dataset.fold_names import fold_names
 from deepself.dataset.manifest import data_root, fingerprint, manifest_digest
+from deepself.demand import Demand
 from deepself.errors import UserError, refused
 from deepself.evaluation.provenance import without_password
 from deepself.store.clock import is_ahead, set_all_right
-from deepself.store.files import canonical_json, read_json, write_text
+from deepself.store.files import canonical_json, write_text
 from deepself.store.published import weights_file
 from deepself.study import Layout, identity, parse
 from deepself.study.features import Computed, Embedding, sources_of
@@ -50,9 +50,6 @@ TOGETHER = ("together", "batched")
 AT_ONCE = 8
 """Cores that one job asks for at most."""
 
-ASKED = {"mem_mb": 4000, "minutes": 120}
-"""Of a cluster, where nothing is known."""
-
 MADE_HERE = "made by the workflow"
 """In place of a digest: what a job of the workflow makes, Snakemake follows by itself."""
 
@@ -74,6 +71,8 @@ class Graph:
         The study, and where its results lie.
     manifest
         The manifest's path.
+    demand
+        What its jobs ask a cluster for.
     """
 
     def __init__(self, config: Mapping[str, Any], files: Sequence[str | Path] = ()):
@@ -94,6 +93,7 @@ class Graph:
                 write_text(self._file, text)
             except OSError as error:
                 raise UserError(refused(error)) from None
+        self.demand = Demand(self.study, self.layout, self._file)
         if any(map(is_ahead, (self.manifest, self.layout.dataset, self.layout.folds))):
             print(self._set_times_right(), file=sys.stderr)
         if is_ahead(self.manifest):
@@ -202,53 +202,6 @@ class Graph:
             name: [part for one in (own, *own.variants()) for part in one.inputs.values()]
             for name, own in self.study.models.items()
         }
-
-    # What a cluster is asked for. `check` writes it; no rule does, as none depends on it.
-
-    def plan_anew(self) -> None:
-        """Estimate the jobs once more, if features or models have changed since `check` did.
-
-        Raises
-        ------
-        UserError
-            A network does not fit what it will read.
-        """
-        plan = self.layout.plan
-        of = digest(identity.plan_slice(self.study))
-        if not self.layout.inventory.exists() or (plan.exists() and read_json(plan)["of"] == of):
-            return
-        verb = [sys.executable, "-m", "deepself", "plan", str(self._file)]
-        found = subprocess.run(verb, capture_output=True, text=True)
-        if found.returncode:
-            raise UserError(found.stderr.strip())
-
-    def asked_of_feature(self, stem: str | None) -> dict[str, int]:
-        """Memory (`mem_mb`) and `minutes` of a job that makes a feature's file, or of any."""
-        if stem is None:
-            return self._asked("features", list(self.study.features))
-        names = list(self.study.features) if self.layout.dataset.exists() else []
-        found = (n for n in names if feature_file(self.study, self.layout, n).stem == stem)
-        return self._asked("features", list(found))
-
-    def asked_of_model(self, name: str | None) -> dict[str, int]:
-        """Memory (`mem_mb`) and `minutes` of a run of a model, or of any."""
-        return self._asked("models", list(self.study.models) if name is None else [name])
-
-    def _asked(self, kind: str, names: list[str]) -> dict[str, int]:
-        """The most that any of these asks for."""
-        plan = self.layout.plan
-        planned = _read_plan(plan, plan.stat().st_mtime_ns)[kind] if plan.exists() else {}
-        asked = [planned.get(name, ASKED) for name in names] or [ASKED]
-        return {unit: max(one[unit] for one in asked) for unit in ASKED}
-
-    @property
-    def most_jobs(self) -> int:
-        """Most jobs of one rule that may be ready at a time."""
-        folds, models = len(fold_names(self.study)), self.study.models.values()
-        runs = sum(folds * len(self.study.seeds) for model in models if model.folds == "apart")
-        trials = sum(folds * model.trials for model in models)
-        shards = sum(getattr(spec, "shards", 1) for spec in self.study.features.values())
-        return max(runs, trials, shards)
 
     # The trials of a search, and what they choose.
 
@@ -398,12 +351,6 @@ class Graph:
         return (
             f"what is done is kept; to score and report it as it is: deepself partial {self._file}"
         )
-
-
-@lru_cache(maxsize=1)
-def _read_plan(path: Path, _changed: int) -> Any:
-    """Each job asks for its memory and its time; the file is read once."""
-    return read_json(path)
 
 
 def _any_of(names: Sequence[str]) -> str:

@@ -3,10 +3,12 @@
 import argparse
 from pathlib import Path
 
+from deepself.cli.common import add_bundle, add_part
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="what export wrote")
+    add_bundle(parser)
     parser.add_argument(
         "--to",
         choices=("onnx", "torch"),
@@ -16,12 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="as *.onnx or *.pt2"
     )
-    parser.add_argument("--fold", metavar="NAME", help="what was trained on this fold alone")
-    parser.add_argument(
-        "--calibrated",
-        action="store_true",
-        help="bring probabilities to what they were worth on dev",
-    )
+    add_part(parser)
     parser.add_argument(
         "--features",
         choices=("auto", "outside"),

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepself.cli.common import add_bundle, add_device, add_part, add_sample_rate
 from deepself.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ FORMATS = (".html", ".png", ".npz")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="what export wrote")
+    add_bundle(parser)
     parser.add_argument(
         "files",
         nargs="+",
@@ -30,20 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", metavar="CLASS", help="what the evidence is for (default: the label)"
     )
-    parser.add_argument("--fold", metavar="NAME", help="what was trained on this fold alone")
-    parser.add_argument(
-        "--sample-rate",
-        type=float,
-        metavar="HZ",
-        help="of sensors' files that name none (default: the study's)",
-    )
+    add_part(parser, calibrated=False)
+    add_sample_rate(parser)
     parser.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
         help="*.html, *.png, or *.npz with the numbers (default: explained-FILE.html here)",
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:

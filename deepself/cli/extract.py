@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from deepself.cli.common import open_study, positive
+from deepself.cli.common import add_overrides, open_study, positive
 from deepself.cli.extract_options import add_file_options, given
 from deepself.cli.fetch import bring_missing
 from deepself.errors import UserError
@@ -38,13 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of vectors: *.csv, *.arff, *.parquet or *.h5",
     )
     parser.add_argument("--threads", type=positive, default=1, help="threads that read and compute")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY.PATH=VALUE",
-        help="override one value of the study; may be given several times",
-    )
+    add_overrides(parser)
     add_file_options(parser)
 
 

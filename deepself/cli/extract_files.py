@@ -33,11 +33,12 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "librosa", "soxr",
 
 def extract_files(args: argparse.Namespace) -> None:
     """Write a table of vectors of files, and list those that cannot be read."""
-    from deepself.inference.vector_tables import check_output
+    from deepself.inference.growing import check_output
+    from deepself.inference.vector_tables import FORMATS
 
     if args.output is None:
         raise UserError("--output: name the table to write: *.csv, *.arff, *.parquet or *.h5")
-    check_output(args.output)
+    check_output(args.output, FORMATS)
     if args.hop is not None and args.windows is None:
         raise UserError("--hop: belongs to --windows")
     maker, items, about, window = _of_network(args) if args.bundle is None else _of_bundle(args)

@@ -2,14 +2,14 @@
 
 import argparse
 
-from deepself.cli.common import add_study, open_study, positive
+from deepself.cli.common import add_device, add_study, open_study, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     add_study(parser)
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
 
 
 def run(args: argparse.Namespace) -> None:

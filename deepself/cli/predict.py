@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepself.cli.common import positive
+from deepself.cli.common import add_bundle, add_device, add_part, add_sample_rate, positive
 from deepself.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ OWN = "own"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="what export wrote")
+    add_bundle(parser)
     parser.add_argument(
         "recordings",
         type=Path,
@@ -34,12 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="*.csv, *.parquet or *.jsonl (default: CSV on the standard output)",
     )
-    parser.add_argument("--fold", metavar="NAME", help="what was trained on this fold alone")
-    parser.add_argument(
-        "--calibrated",
-        action="store_true",
-        help="bring probabilities to what they were worth on dev",
-    )
+    add_part(parser)
     parser.add_argument(
         "--unsure",
         type=float,
@@ -56,13 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hop", type=float, metavar="SECONDS", help="from one window's start to the next's"
     )
-    parser.add_argument(
-        "--sample-rate",
-        type=float,
-        metavar="HZ",
-        help="of sensors' files that name none (default: the study's)",
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_sample_rate(parser)
+    add_device(parser)
     parser.add_argument(
         "--threads", type=positive, default=1, help="threads that read and make features"
     )

@@ -3,12 +3,13 @@
 import argparse
 from pathlib import Path
 
+from deepself.cli.common import add_bundle
 from deepself.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="what export wrote")
+    add_bundle(parser)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="the MLflow model to write")
     parser.add_argument(
         "--register", metavar="NAME", help="also log it to a tracking server, as a model's version"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepself.cli.common import add_study, open_study, positive
+from deepself.cli.common import add_device, add_study, open_study, positive
 from deepself.cli.fetch import bring_missing
 from deepself.cli.hyperparameters import add_hyperparameters, changed, given
 from deepself.errors import UserError
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"default: below {OWN}/")
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add_device(parser)
     parser.add_argument(
         "--checkpoint",
         type=_seconds,

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -10,8 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TextIO
 
-from deepself.errors import UserError
 from deepself.inference.answers import Answer, Asked
+from deepself.inference.growing import Growing, check_output
 from deepself.store.predictions import PREFIX
 
 GROUP = 4096
@@ -143,22 +142,18 @@ class Output(AbstractContextManager):
     """
 
     def __init__(self, path: Path | None, columns: list[str]):
-        self._path = path
+        self._growing: Growing | None = None
         self._file: TextIO | None = None
         if path is None:
             self._table: Table = _Csv(sys.stdout, columns)
             return
-        suffix = path.suffix.lower()
-        if suffix not in FORMATS:
-            raise UserError(f"--output {path}: name it {', '.join('*' + one for one in FORMATS)}")
-        if path.is_dir():
-            raise UserError(f"--output {path}: is a folder; name a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._part = path.with_name(f"{path.name}.part")
+        check_output(path, FORMATS)
+        self._growing = Growing(path)
+        part, suffix = self._growing.part, path.suffix.lower()
         if suffix == ".parquet":
-            self._table = _Parquet(self._part, columns)
+            self._table = _Parquet(part, columns)
         else:
-            self._file = open(self._part, "w", newline="", encoding="utf-8")  # noqa: SIM115
+            self._file = open(part, "w", newline="", encoding="utf-8")  # noqa: SIM115
             self._table = _Csv(self._file, columns) if suffix == ".csv" else _Lines(self._file)
 
     def write(self, row: Row) -> None:
@@ -170,10 +165,8 @@ class Output(AbstractContextManager):
         self._table.close()
         if self._file is not None:
             self._file.close()
-        if self._path is not None and kind is None:
-            os.replace(self._part, self._path)
-        elif self._path is not None:
-            print(f"what was predicted so far is in {self._part}", file=sys.stderr)
+        if self._growing is not None:
+            self._growing.end(kind is not None, "predicted")
 
 
 def _text(value: Any) -> Any:

@@ -7,9 +7,7 @@ The columns are those that DeepSpectrum writes, so that what reads its tables re
 import csv
 import json
 import math
-import os
 import re
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from deepself.errors import UserError
+from deepself.inference.growing import Growing, check_output
 
 NAME, TIME, NEURON, LABEL = "name", "timeStamp", "neuron_", "class"
 
@@ -125,6 +123,25 @@ class _Arff(_Table):
         self._file.close()
 
 
+@dataclass(frozen=True)
+class _Block:
+    """Rows of several recordings, column by column; no starts without windows."""
+
+    names: list[str]
+    starts: list[float]
+    values: np.ndarray
+    labels: list[str | None]
+
+    @classmethod
+    def of(cls, waiting: Sequence[Rows]) -> "_Block":
+        return cls(
+            [one.name for one in waiting for _ in one.values],
+            [start for one in waiting for start in one.starts or []],
+            np.concatenate([one.values for one in waiting]),
+            [one.label for one in waiting for _ in one.values],
+        )
+
+
 class _Grouped(_Table):
     """A table of which many rows are written at once."""
 
@@ -144,23 +161,11 @@ class _Grouped(_Table):
 
     def _flush(self) -> None:
         if self._waiting:
-            names, labels, starts = list[str](), list[str | None](), list[float]()
-            for one in self._waiting:
-                names += [one.name] * len(one.values)
-                labels += [one.label] * len(one.values)
-                starts += one.starts or []
-            values = np.concatenate([one.values for one in self._waiting])
-            self._append(names, starts, values, labels)
+            self._append(_Block.of(self._waiting))
         self._waiting, self._bytes = [], 0
 
     @abstractmethod
-    def _append(
-        self,
-        names: list[str],
-        starts: list[float],
-        values: np.ndarray,
-        labels: list[str | None],
-    ) -> None:
+    def _append(self, block: _Block) -> None:
         """Write rows at once."""
 
 
@@ -175,19 +180,13 @@ class _Parquet(_Grouped):
         self._schema = pa.schema(fields, {"deepself": json.dumps(form.about)})
         self._writer = pq.ParquetWriter(path, self._schema)
 
-    def _append(
-        self,
-        names: list[str],
-        starts: list[float],
-        values: np.ndarray,
-        labels: list[str | None],
-    ) -> None:
+    def _append(self, block: _Block) -> None:
         import pyarrow as pa
 
-        columns: list[Any] = [names]
-        columns += [starts] if self.form.windowed else []
-        columns += list(np.ascontiguousarray(values.T))
-        columns += [labels] if self.form.labels is not None else []
+        columns: list[Any] = [block.names]
+        columns += [block.starts] if self.form.windowed else []
+        columns += list(np.ascontiguousarray(block.values.T))
+        columns += [block.labels] if self.form.labels is not None else []
         arrays = [
             pa.array(own, kind) for own, kind in zip(columns, self._schema.types, strict=True)
         ]
@@ -218,18 +217,13 @@ class _Hdf5(_Grouped):
             "features", (0, form.size), np.float32, maxshape=(None, form.size), chunks=True
         )
 
-    def _append(
-        self,
-        names: list[str],
-        starts: list[float],
-        values: np.ndarray,
-        labels: list[str | None],
-    ) -> None:
-        texts = [label or "" for label in labels]
-        given = {"names": names, "starts": starts, "features": values, "labels": texts}
+    def _append(self, block: _Block) -> None:
+        texts = [label or "" for label in block.labels]
+        given = {"names": block.names, "starts": block.starts, "labels": texts}
+        given["features"] = block.values
         for name, dataset in self._file.items():
             before = len(dataset)
-            dataset.resize(before + len(values), axis=0)
+            dataset.resize(before + len(block.values), axis=0)
             dataset[before:] = given[name]
 
     def close(self) -> None:
@@ -243,20 +237,6 @@ FORMATS: dict[str, type[_Table]] = {
     ".parquet": _Parquet,
     ".h5": _Hdf5,
 }
-
-
-def check_output(path: Path) -> None:
-    """Refuse what is no name of a table.
-
-    Raises
-    ------
-    UserError
-        It has another suffix, or is a folder.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"--output {path}: name it {', '.join(f'*{one}' for one in FORMATS)}")
-    if path.is_dir():
-        raise UserError(f"--output {path}: is a folder; name a file")
 
 
 class VectorTable(AbstractContextManager):
@@ -276,10 +256,9 @@ class VectorTable(AbstractContextManager):
     """
 
     def __init__(self, path: Path, form: Form):
-        check_output(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._part = path, path.with_name(f"{path.name}.part")
-        self._table = FORMATS[path.suffix.lower()](self._part, form)
+        check_output(path, FORMATS)
+        self._file = Growing(path)
+        self._table = FORMATS[path.suffix.lower()](self._file.part, form)
 
     def write(self, rows: Rows) -> None:
         """Add rows."""
@@ -288,10 +267,7 @@ class VectorTable(AbstractContextManager):
     def __exit__(self, kind: type | None, *_: object) -> None:
         """Give the file its name; what was interrupted keeps the name of a part."""
         self._table.close()
-        if kind is None:
-            os.replace(self._part, self._path)
-        else:
-            print(f"what was made so far is in {self._part}", file=sys.stderr)
+        self._file.end(kind is not None, "made")
 
 
 def _texts(form: Form, rows: Rows) -> Iterator[tuple[list[str], list[str]]]:

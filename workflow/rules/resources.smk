@@ -13,10 +13,10 @@ def require_room_for_arrays():
         return
     rate = workflow.scheduling_settings.max_jobs_per_timespan
     room = min(workflow.nodes, rate.max_jobs if rate else workflow.nodes)
-    if room < graph.most_jobs:
+    if room < graph.demand.most_jobs:
         raise UserError(
             f"slurm-array-jobs: jobs and max-jobs-per-timespan allow {room} jobs at a time, and "
-            f"this study has {graph.most_jobs} alike; set both to at least as many, or send no arrays"
+            f"this study has {graph.demand.most_jobs} alike; set both to at least as many, or send no arrays"
         )
 
 
@@ -32,27 +32,27 @@ def manifest_minutes(input):
 
 def feature_mb(wildcards):
     """Memory of a job that makes a feature."""
-    return graph.asked_of_feature(None if arrays() else wildcards.feature)["mem_mb"]
+    return graph.demand.of_feature(None if arrays() else wildcards.feature)["mem_mb"]
 
 
 def feature_minutes(wildcards):
     """Time of a job that makes a feature."""
-    return graph.asked_of_feature(None if arrays() else wildcards.feature)["minutes"]
+    return graph.demand.of_feature(None if arrays() else wildcards.feature)["minutes"]
 
 
 def model_mb(wildcards):
     """Memory of a run or a trial."""
-    return graph.asked_of_model(None if arrays() else wildcards.model)["mem_mb"]
+    return graph.demand.of_model(None if arrays() else wildcards.model)["mem_mb"]
 
 
 def model_minutes(wildcards):
     """Time of a run or a trial."""
-    return graph.asked_of_model(None if arrays() else wildcards.model)["minutes"]
+    return graph.demand.of_model(None if arrays() else wildcards.model)["minutes"]
 
 
 def map_mb():
     """Memory of the map, which the features of any one model may be read for."""
-    return graph.asked_of_model(None)["mem_mb"]
+    return graph.demand.of_model(None)["mem_mb"]
 
 
 def all_minutes(wildcards, threads):
