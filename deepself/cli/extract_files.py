@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,7 +197,7 @@ def _kind(args: argparse.Namespace, paths: Sequence[Path]) -> str:
         if column is not None:
             return column
 
-    from deepself.inference.items import SUFFIXES
+    from deepself.dataset.suffixes import SUFFIXES
 
     suffixes = {kind: SUFFIXES[kind] for kind in KINDS}
     found = {kind for path in paths for kind in _kinds_in(path, suffixes)}
@@ -217,7 +217,7 @@ def _column(path: Path) -> str | None:
     return next((kind for kind in KINDS if kind in header), None)
 
 
-def _kinds_in(path: Path, suffixes: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _kinds_in(path: Path, suffixes: Mapping[str, Collection[str]]) -> Iterator[str]:
     """Kinds of a file, or of the files in a folder."""
     if not path.is_dir():
         yield from (

@@ -1,25 +1,14 @@
 """Which recordings are to be predicted: files, all files of a folder, or the rows of a manifest."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepself.dataset.readers import SENSOR_FORMATS
+from deepself.dataset.suffixes import SUFFIXES, records
 from deepself.errors import UserError
 from deepself.store.files import read_table
 from deepself.study.dataset import AnyModality
-
-SUFFIXES = {
-    "audio": (
-        *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64"),
-        *(".m4a", ".aac", ".wma", ".amr", ".3gp"),
-    ),
-    "image": (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"),
-    "sensor": tuple(SENSOR_FORMATS),
-    "video": (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".mpg", ".mpeg"),
-}
-"""Files of a folder that count as recordings of each kind."""
 
 MANIFEST = "manifest.csv"
 
@@ -119,15 +108,15 @@ def _files(given: Sequence[Path], modality: AnyModality) -> Iterator[Path]:
             continue
         found = list(_inside(path, SUFFIXES[modality.kind]))
         if not found:
-            known = ", ".join(SUFFIXES[modality.kind])
+            known = ", ".join(sorted(SUFFIXES[modality.kind]))
             raise UserError(f"{path}: holds no recordings of kind {modality.kind} ({known})")
         yield from found
 
 
-def _inside(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """Files of a folder and those in it, in the order of their names; no hidden ones."""
+def _inside(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Recordings of a folder and those in it, in the order of their names; no hidden ones."""
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and name.lower().endswith(suffixes) and name != MANIFEST:
-                yield Path(root) / name
+        seen = (n for n in sorted(names) if not n.startswith(".") and n != MANIFEST)
+        for name in records(n for n in seen if Path(n).suffix.lower() in suffixes):
+            yield Path(root) / name

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from deepself.dataset.readers import ReadError
+from deepself.dataset.suffixes import SUFFIXES
 from deepself.errors import UserError
 from deepself.inference.answers import Asked
 from deepself.inference.bundle import Bundle
-from deepself.inference.items import SUFFIXES
 from deepself.inference.opening import Given
 from deepself.study.dataset import AnyModality, AudioModality
 

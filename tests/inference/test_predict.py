@@ -13,6 +13,7 @@ import deepself
 from deepself.cli import main
 from deepself.errors import UserError
 from deepself.inference.answers import Asked
+from deepself.inference.items import find_items
 from tests.studying import probabilities
 from tests.tiny import RATE
 
@@ -275,6 +276,14 @@ def test_a_folder_is_labelled_and_what_cannot_be_read_is_listed(sound, tmp_path,
         assert {name: float(row[f"p_{name}"]) for name in alone} == pytest.approx(alone, abs=1e-6)
 
 
+def test_signals_of_a_record_are_no_recordings_of_their_own(many, tmp_path):
+    for name in ("a.hea", "a.dat", "b.dat", "c.txt"):
+        (tmp_path / name).touch()
+    sensor = {"sensor": many.study.dataset.modalities["sensor"]}
+    found = [item.paths["sensor"].name for item in find_items([tmp_path], sensor)]
+    assert found == ["a.hea", "b.dat", "c.txt"]
+
+
 def test_all_forms_of_table_say_the_same(windowed, tmp_path, capsys):
     soundfile.write(tmp_path / "long.wav", tone(0.5).T, RATE)
     options = ["--windows", "--unsure", "0.9", "--calibrated"]
@@ -350,7 +359,7 @@ def test_one_bad_recording_among_many_leaves_the_others(sound, tmp_path):
     ("arguments", "said"),
     [
         (["{sound}", "nowhere"], "nowhere: no such file or folder"),
-        (["{sound}", "{empty}"], "holds no recordings of kind audio (.wav, "),
+        (["{sound}", "{empty}"], "holds no recordings of kind audio (.3gp, .aac, "),
         (["{empty}", "x.wav"], "no bundle (it has no bundle.json)"),
         (["{sound}", "{wav}", "--output", "a.xls"], "name it *.csv, *.parquet, *.jsonl"),
         (["{sound}", "{wav}", "--hop", "1"], "--hop: belongs to --windows"),

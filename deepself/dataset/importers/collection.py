@@ -8,20 +8,6 @@ from pathlib import Path, PurePosixPath
 
 from deepself.errors import UserError
 
-SUFFIXES = {
-    "audio": {
-        *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"),
-        *(".m4a", ".aac", ".wma", ".amr", ".caf"),
-    },
-    "image": {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif"},
-    "sensor": {
-        *(".txt", ".csv", ".tsv", ".asc", ".dat", ".npy", ".npz", ".mat", ".h5", ".hdf5"),
-        *(".parquet", ".edf", ".bdf", ".hea"),
-    },
-    "video": {".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".gif"},
-}
-"""Suffixes of each kind of modality; of two kinds, the first is meant."""
-
 SAY_THEIR_RATE = {".edf", ".bdf", ".hea"}
 """Sensor formats that hold their sampling rate."""
 
@@ -77,12 +63,6 @@ class Collection:
     def counts(self) -> dict[str, int]:
         """Items of each class, by name."""
         return dict(sorted(Counter(entry.label for entry in self.entries).items()))
-
-
-def kind_of(path: str | Path) -> str | None:
-    """What a file is, by its suffix; None where it is no recording."""
-    suffix = PurePosixPath(path).suffix.lower()
-    return next((kind for kind, known in SUFFIXES.items() if suffix in known), None)
 
 
 def relative(path: Path, folder: Path) -> str:

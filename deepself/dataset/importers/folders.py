@@ -8,14 +8,13 @@ from pathlib import Path
 from deepself.dataset.importers.collection import (
     PARTITIONS,
     SAY_THEIR_RATE,
-    SUFFIXES,
     Collection,
     Entry,
-    kind_of,
     relative,
     settle_partitions,
     unique_ids,
 )
+from deepself.dataset.suffixes import SUFFIXES, kind_of, records
 from deepself.errors import UserError
 
 
@@ -50,9 +49,7 @@ def import_folders(
     kind = modality or _usual_kind(source, files)
     known = SUFFIXES[kind]
     chosen = [file for file in files if Path(file).suffix.lower() in known]
-    # A header of WFDB stands for its record; the signals beside it are no records of their own.
-    headers = {file[:-4] for file in chosen if file.lower().endswith(".hea")}
-    chosen = [f for f in chosen if f[:-4] not in headers or not f.lower().endswith(".dat")]
+    chosen = records(chosen)
     if not chosen:
         raise UserError(f"{source}: no {kind} files ({', '.join(sorted(known))})")
     left = [file for file in files if Path(file).suffix.lower() not in known]

@@ -7,16 +7,15 @@ from pathlib import Path
 
 from deepself.dataset.importers.collection import (
     PARTITIONS,
-    SUFFIXES,
     Collection,
     Entry,
-    kind_of,
     relative,
     settle_partitions,
     unique_ids,
 )
 from deepself.dataset.importers.delimited import Row, open_text, read_rows
 from deepself.dataset.importers.folders import needed_rate
+from deepself.dataset.suffixes import SUFFIXES, kind_of
 from deepself.errors import UserError
 
 SHOWN = 5
