@@ -23,3 +23,29 @@ def loud(tmp_path_factory):
 def varied(tmp_path_factory):
     """A smaller study of three modalities, to be damaged in many ways."""
     return finished_once(tmp_path_factory, "varied", write_varied)
+
+
+@pytest.fixture(scope="session")
+def sound(many):
+    """A bundle that reads sound."""
+    return many.export("model", "masked_cnn", "--seed", "0")
+
+
+@pytest.fixture(scope="session")
+def windowed(many):
+    return many.export("model", "windowed", "--seed", "0")
+
+
+@pytest.fixture(scope="session")
+def trace(many):
+    return many.export("model", "trace_1d", "--seed", "0")
+
+
+@pytest.fixture(scope="session")
+def picture(many):
+    return many.export("model", "shade", "--seed", "0")
+
+
+@pytest.fixture(scope="session")
+def fused(many):
+    return many.export("fusion", "mean", "--seed", "0")
