@@ -32,7 +32,7 @@ VERSIONS = {
     "fuse": 3,
     "score": 3,
     "map": 1,
-    "report": 3,
+    "report": 4,
     "track": 3,
 }
 """Raised when a stage's code changes what it writes for the same input."""
