@@ -1,22 +1,27 @@
 """What takes long to make is made once for all workers of a test run."""
 
 import fcntl
-import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 
-
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+def made_once(near: Path, name: str, make: Callable[[Path], object]) -> Path:
     """A folder that `make` has filled, in whichever worker came first.
 
     Others wait for it. Whoever changes what is in it works on a copy, see `copied`.
+
+    Parameters
+    ----------
+    near
+        Any of pytest's folders of this test run.
+    name
+        What is made, for all of the run.
+    make
+        Fills a folder.
     """
-    base = factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):  # each worker has a folder of its own in the run's
-        base = base.parent
+    base = _of_run(near)
     folder, done = base / name, base / f".{name}.done"
     with open(base / f".{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -27,6 +32,12 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(folder)
             done.touch()
     return folder
+
+
+def _of_run(folder: Path) -> Path:
+    """The folder that all workers of a test run share: pytest numbers it."""
+    above = (folder, *folder.parents)
+    return next((one for one in above if re.fullmatch(r"pytest-\d+", one.name)), folder)
 
 
 def copied(folder: Path, target: Path) -> Path:

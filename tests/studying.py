@@ -112,7 +112,7 @@ def finished_once(
         write(folder)
         finish(folder)
 
-    folder = made_once(factory, name, make)
+    folder = made_once(factory.getbasetemp(), name, make)
     with inside(folder):
         return Finished(folder, load("study.yaml"))
 

@@ -4,23 +4,20 @@ import re
 
 from tests.cluster.conftest import OnCluster
 from tests.tiny import make_study
-from tests.workflow.conftest import Workflow
+from tests.workflow.conftest import whole_study
 
 ARRAYS = ["--slurm-array-jobs", "train,train_classifier", "--slurm-array-limit", "40"]
 ROOM = ["--max-jobs-per-timespan", "1000/1s", "--jobs", "1000"]
 
 
 def test_arrays_end_with_the_same_scores(cluster, tmp_path):
-    make_study(tmp_path / "here")
-    here = Workflow(tmp_path / "here")
-    status, output = here.run("score")
-    assert status == 0, output
+    here = whole_study(tmp_path).folder
     study = OnCluster(tmp_path / "deepself", cluster)
     make_study(study.folder)
     status, output = study.run("score", "--configfile", "study.yaml", *ARRAYS, *ROOM)
     assert status == 0, output
     scores = "results/tiny/scores.csv"
-    assert (study.folder / scores).read_bytes() == (tmp_path / "here" / scores).read_bytes()
+    assert (study.folder / scores).read_bytes() == (here / scores).read_bytes()
     arrays = re.findall(r"array job with Snakemake IDs ([\d,]+) and SLURM job ID", output)
     assert len(arrays) <= 3, output  # of svm, cnn and dense
     assert sum(len(jobs.split(",")) for jobs in arrays) == 9

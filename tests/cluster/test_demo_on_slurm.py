@@ -36,7 +36,7 @@ def test_every_network_has_one_gpu_and_never_more_than_there_are(demo):
     given = {
         rule: {g for r, g in watch.rules.values() if r == rule} for rule, _ in watch.rules.values()
     }
-    assert given.pop("train") == {1}
+    assert given.pop("train_together") == {1}
     assert set(given) >= {"check", "extract", "map"}
     assert all(gpus == {0} for gpus in given.values()), given
     assert watch.most == GPUS * len(NODES)

@@ -61,8 +61,7 @@ def workflow(tmp_path):
     return Workflow(tmp_path)
 
 
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory):
+def whole_study(near: Path) -> Workflow:
     """The tiny study after its whole run; all workers share it, so tests only look."""
 
     def make(folder: Path) -> None:
@@ -70,7 +69,13 @@ def whole(tmp_path_factory):
         status, output = Workflow(folder).run()
         assert status == 0, output
 
-    return Workflow(made_once(tmp_path_factory, "whole", make))
+    return Workflow(made_once(near, "whole", make))
+
+
+@pytest.fixture
+def whole(tmp_path):
+    """What `whole_study` has made."""
+    return whole_study(tmp_path)
 
 
 @pytest.fixture

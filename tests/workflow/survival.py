@@ -1,11 +1,10 @@
 """Faults of one machine, done to a running study, and what is left of it afterwards."""
 
-import functools
+import hashlib
 import json
 import os
 import re
 import subprocess
-import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.sharing import copied, made_once
 from tests.studying import finish_apart
 from tests.tiny import make_recordings, write_study
 from tests.workflow.conftest import Workflow
@@ -27,28 +27,39 @@ LONG = {"models__cnn__training": {"epochs": 80, "batch_size": 8, "lr": 0.001}}
 
 
 def make(folder: Path, **changes: Any) -> Workflow:
-    """The study in a folder, with 72 recordings."""
+    """The study in a folder, with 72 recordings, which are checked and split."""
+
+    def split(place: Path) -> None:
+        status, output = begin(place, **changes).run("split")
+        assert status == 0, output
+
+    return Workflow(copied(made_once(folder, f"split-{_name(changes)}", split), folder))
+
+
+def begin(folder: Path, **changes: Any) -> Workflow:
+    """The same before anything has been done with it."""
     make_recordings(folder / "recordings", per_class=24)
     write_study(folder, **{**CHANGES, **changes})
     return Workflow(folder)
 
 
-def undisturbed(**changes: Any) -> bytes:
+def undisturbed(near: Path, **changes: Any) -> bytes:
     """The scores of the study where nothing happens to it, by its verbs alone."""
-    return _undisturbed(json.dumps(changes, sort_keys=True))
+
+    def run(folder: Path) -> None:
+        finish_apart(begin(folder, **changes).folder)
+
+    folder = made_once(near, f"undisturbed-{_name(changes)}", run)
+    return (folder / "results/tiny/scores.csv").read_bytes()
 
 
-@functools.cache
-def _undisturbed(changes: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        study = make(Path(folder), **json.loads(changes))
-        finish_apart(study.folder)
-        return (study.results / "scores.csv").read_bytes()
+def _name(changes: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def ended_alike(study: Workflow, **changes: Any) -> bool:
     """Whether the scores are those of the undisturbed study, byte for byte."""
-    return (study.results / "scores.csv").read_bytes() == undisturbed(**changes)
+    return (study.results / "scores.csv").read_bytes() == undisturbed(study.folder, **changes)
 
 
 class Disk:

@@ -7,13 +7,14 @@ import yaml
 
 from deepself.store.files import read_table
 from tests.sharing import copied
-from tests.workflow.conftest import Workflow
+from tests.workflow.conftest import Workflow, whole_study
 
 
 @pytest.fixture(scope="module")
-def finished(whole, tmp_path_factory):
+def finished(tmp_path_factory):
     """The tiny study, run once; tests that change it work on copies of their own."""
-    return Workflow(copied(whole.folder, tmp_path_factory.mktemp("finished")))
+    folder = tmp_path_factory.mktemp("finished")
+    return Workflow(copied(whole_study(folder).folder, folder))
 
 
 def change(workflow, edit):

@@ -27,10 +27,10 @@ def study(folds, name):
     return text
 
 
-def run(folder, folds, name):
+def run(folder, folds, name, *target):
     workflow = Workflow(folder)
     (folder / "study.yaml").write_text(yaml.safe_dump(study(folds, name), sort_keys=False))
-    status, output = workflow.run()
+    status, output = workflow.run(*target)
     assert status == 0, output
     return workflow
 
@@ -38,7 +38,7 @@ def run(folder, folds, name):
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     folder = tmp_path_factory.mktemp("folds")
-    run(folder, "apart", "apart")
+    run(folder, "apart", "apart", "score")
     first = {path.name for path in folder.glob("results/apart/logs/train/*/*.log")}
     assert len(first) == 5
     return run(folder, "together", "together"), folder / "results"

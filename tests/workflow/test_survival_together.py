@@ -5,6 +5,7 @@ from tests.tiny import write_study
 from tests.workflow.conftest import Workflow
 from tests.workflow.survival import (
     CHANGES,
+    begin,
     clear_line,
     ended_alike,
     finished,
@@ -41,7 +42,7 @@ def test_second_start_while_the_first_runs(tmp_path):
 
 
 def test_two_starts_in_the_same_second(tmp_path):
-    study = make(tmp_path)
+    study = begin(tmp_path)
     both = [study.start("score") for _ in range(2)]
     said = [process.communicate()[0] for process in both]
     ended = [process.returncode for process in both]
@@ -66,7 +67,7 @@ class Other(Workflow):
 
 
 def test_two_studies_that_share_a_feature_at_once(tmp_path):
-    make(tmp_path, name="other")
+    begin(tmp_path, name="other")
     (tmp_path / "study.yaml").rename(tmp_path / "other.yaml")
     write_study(tmp_path, **CHANGES)
     study, other = Workflow(tmp_path), Other(tmp_path)
