@@ -23,6 +23,7 @@ EXAMPLES: dict[str, tuple[int, ...]] = {
     "cnn3d": (3, 16, 64, 64),
     "Recurrent": (1, 64, 250),
     "ConvolutionalRecurrent": (1, 64, 250),
+    "RecurrentAutoencoder": (1, 64, 250),
     "Torchvision": (3, 224, 224),
     "Timm": (3, 224, 224),
     "EfficientNetLite": (3, 224, 224),

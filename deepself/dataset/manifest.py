@@ -8,6 +8,7 @@ from pathlib import Path
 from deepself.errors import UserError
 from deepself.store.files import read_lines, read_table
 from deepself.study.dataset import Dataset
+from deepself.study.explain import nearest
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def read_manifest(dataset: Dataset) -> list[Item]:
     ------
     UserError
         One line a problem: a column that is missing, a row without id, label or file, an id that
-        stands twice, a label that is not among the declared classes.
+        stands twice, a label that is not among the declared classes or is merged in vain.
     """
     root = data_root(dataset)
     path = root / dataset.manifest
@@ -81,12 +82,13 @@ def read_manifest(dataset: Dataset) -> list[Item]:
             Item(
                 row=number,
                 id=name,
-                label=row[dataset.label],
+                label=dataset.class_of(row[dataset.label] or ""),
                 group=row[dataset.group] if dataset.group else "",
                 paths={m: root / (row[column] or "") for m, column in files.items()},
                 columns=row,
             )
         )
+    problems += _merged_in_vain(path, dataset, {row[dataset.label] or "" for _, row in rows})
     if problems:
         raise UserError("\n".join(problems))
     return items
@@ -174,11 +176,22 @@ def _row_problems(
         for column in needed
         if row.get(column) and row[column] != row[column].strip()
     ]
-    label = row.get(dataset.label)
+    label = dataset.class_of(row.get(dataset.label) or "")
     if label and dataset.classes is not None and label not in dataset.classes:
         known = ", ".join(dataset.classes)
         problems.append(f"{where}: label {label!r} is none of dataset.classes ({known})")
     return problems
+
+
+def _merged_in_vain(path: Path, dataset: Dataset, labels: set[str]) -> list[str]:
+    """Labels that a class takes in, of which there are none: written wrongly, it would stay out."""
+    return [
+        f"{path}: no row has the label {label!r}{nearest(label, sorted(labels))}; "
+        f"see dataset.merge.{name}"
+        for name, own in dataset.merge.items()
+        for label in own
+        if label not in labels
+    ]
 
 
 def _is_number(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Features that are made from another feature: pictures of spectral images, and embeddings."""
+"""Features that are made from another: pictures of spectral images, embeddings, statistics."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,7 +19,7 @@ from deepself.store.feature_writer import Batch
 from deepself.store.features import FeatureFile
 from deepself.store.published import built_as, is_imagenet, weights_file
 from deepself.store.weights import read_weights
-from deepself.study.features import Derived, Embedding, Rendered
+from deepself.study.features import Derived, Embedding, Rendered, Statistics
 from deepself.study.networks import PictureNetwork, class_of
 
 ROWS = 16
@@ -75,6 +75,8 @@ class Deriver:
                 width=chosen.width,
                 layout=chosen.layout,
             )
+        if isinstance(self._spec, Statistics):
+            return signal.statistics(items, self._spec.statistics)
         assert self._embed is not None
         return self._embed(items)
 
@@ -94,7 +96,7 @@ class Derivation(AbstractContextManager):
     Attributes
     ----------
     axes
-        None: neither a picture nor an embedding has rows of frequencies or a time axis.
+        None: neither pictures nor vectors have rows of frequencies or a time axis.
     ids, checksums
         Of the source's recordings.
     samples

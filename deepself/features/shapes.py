@@ -1,5 +1,7 @@
 """The shape of a feature's items, known before any is made."""
 
+from math import prod
+
 import torch
 
 from deepself import signal
@@ -19,7 +21,7 @@ from deepself.study.dataset import (
     VideoModality,
     VisualModality,
 )
-from deepself.study.features import Computed, Embedding, Rendered, SignalFeature
+from deepself.study.features import Computed, Embedding, Rendered, SignalFeature, Statistics
 from deepself.study.joined import Joined
 from deepself.study.layout import Layout
 from deepself.study.schema import Study
@@ -68,6 +70,8 @@ def item_shape(study: Study, layout: Layout, name: str) -> Shape | None:
             layout=spec.layout,
         )
         return tuple(picture.shape[1:])
+    if isinstance(spec, Statistics):
+        return (len(spec.statistics) * prod(source[:-1]),)
     return (_embedding_size(name, spec, source),)
 
 

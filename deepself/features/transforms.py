@@ -22,6 +22,7 @@ from deepself.study.features import (
     SignalFeature,
     Spectrogram,
     Waveform,
+    ZeroCrossingRate,
 )
 
 
@@ -118,6 +119,10 @@ def transform(spec: SignalFeature, batch: Tensor, sample_rate: float) -> Tensor:
             return signal.deltas(image, spec.deltas)
         case Chroma():
             return signal.chroma(batch, sample_rate, **_lengths(spec), n_chroma=spec.n_chroma)
+        case ZeroCrossingRate():
+            return signal.zero_crossing_rate(
+                batch, frame_length=spec.frame_length, hop_length=spec.hop_length
+            )
         case Scalogram():
             return signal.scalogram(
                 batch,
@@ -178,6 +183,8 @@ def frames(spec: SignalFeature, samples: int) -> int:
         case FourierFeature():
             # Centring adds n_fft // 2 zeros at each end: an odd n_fft is one short of a frame.
             return 1 + (samples - spec.n_fft % 2) // hop_length
+        case ZeroCrossingRate():
+            return 1 + (samples - spec.frame_length % 2) // hop_length
         case PANNsMel():
             return 1 + samples // hop_length
         case AudioSetMel():
@@ -191,7 +198,7 @@ def _hop_length(spec: SignalFeature) -> int:
     match spec:
         case Waveform():
             return 1
-        case FourierFeature() | Scalogram():
+        case FourierFeature() | Scalogram() | ZeroCrossingRate():
             return spec.hop_length
         case AudioSetMel():
             return signal.AUDIOSET_HOP_LENGTH

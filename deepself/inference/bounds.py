@@ -33,7 +33,9 @@ from deepself.study.features import (
     Scalogram,
     SignalFeature,
     Spectrogram,
+    Statistics,
     Waveform,
+    ZeroCrossingRate,
 )
 from deepself.study.networks import Branches, class_of
 
@@ -142,6 +144,10 @@ def _require_shape(spec: BundleSpec, name: str) -> None:
     elif isinstance(feature, Rendered):
         if shape[1:] != (feature.height, feature.width):
             raise ValueError(f"shapes.{name}: is {list(shape)}, its settings make another")
+    elif isinstance(feature, Statistics):
+        values = len(feature.statistics) * math.prod(spec.shapes[feature.of][:-1])
+        if shape != (values,):
+            raise ValueError(f"shapes.{name}: is {list(shape)}, its settings make [{values}]")
     elif isinstance(feature, Embedding) and len(shape) != 1:
         raise ValueError(f"shapes.{name}: is {list(shape)}, an embedding is a vector")
 
@@ -184,6 +190,9 @@ def _demands(
         yield "n_mels", feature.n_mels * feature.n_fft, BANK
     if isinstance(feature, Chroma):
         yield "n_chroma", feature.n_chroma * feature.n_fft, BANK
+    if isinstance(feature, ZeroCrossingRate):
+        yield "frame_length", feature.frame_length, ITEM
+        yield "hop_length", feature.hop_length, ITEM
     if isinstance(feature, Scalogram):
         lowest = feature.frequencies
         low = lowest[0] if isinstance(lowest, list) else lowest.low
@@ -204,6 +213,8 @@ def _rows(feature: SignalFeature) -> tuple[int, ...]:
             return (feature.n_mels,)
         case Chroma():
             return (feature.n_chroma,)
+        case ZeroCrossingRate():
+            return (1,)
         case AudioSetMel():
             return (128,)
         case PANNsMel():

@@ -52,6 +52,27 @@ class Network(nn.Module, ABC):
         return self.classifier(self.embed(x, lengths))
 
 
+class Unsupervised(Network):
+    """A network that learns without labels, by a task that it sets itself.
+
+    Its :attr:`classifier` is one linear layer, which that task does not teach: whoever trains it
+    fits it to the embeddings.
+    """
+
+    classifier: nn.Linear
+
+    @abstractmethod
+    def learn(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Take up the task; see :meth:`embed` for the arguments.
+
+        Returns
+        -------
+        tuple of Tensor
+            The logits ``(batch, classes)``, and each item's loss ``(batch,)``, on which the logits
+            have no influence.
+        """
+
+
 def check_input(
     network: str, input_shape: tuple[int, ...], classes: int, ranks: tuple[int, ...]
 ) -> None:

@@ -92,6 +92,7 @@ NETWORKS: dict[str, Entry] = {
     "cnn3d": Entry("deepself.networks.cnn:CNN3d"),
     "rnn": Entry("deepself.networks.rnn:RNN"),
     "cnn_rnn": Entry("deepself.networks.cnn_rnn:CNNRNN"),
+    "rnn_autoencoder": Entry("deepself.networks.rnn_autoencoder:RNNAutoencoder"),
     **_family(
         "deepself.networks.torchvision_networks:TorchvisionNetwork",
         "architecture",

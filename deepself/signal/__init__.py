@@ -15,6 +15,7 @@ from deepself.signal.audioset import (
     audioset_mel,
 )
 from deepself.signal.chroma import chroma
+from deepself.signal.crossings import zero_crossing_rate
 from deepself.signal.deltas import deltas
 from deepself.signal.filters import butterworth, least_samples, notch
 from deepself.signal.mel import log_mel, mfcc
@@ -28,6 +29,7 @@ from deepself.signal.panns import (
 from deepself.signal.render import render
 from deepself.signal.resample import resample
 from deepself.signal.spectra import fft_frequencies, spectrogram
+from deepself.signal.statistics import STATISTICS, statistics
 from deepself.signal.wavelets import scalogram, wavelet_frequencies
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "PANNS_HOP_LENGTH",
     "PANNS_LEAST_SAMPLES",
     "PANNS_SAMPLE_RATE",
+    "STATISTICS",
     "audioset_frequencies",
     "audioset_mel",
     "butterworth",
@@ -54,5 +57,7 @@ __all__ = [
     "resample",
     "scalogram",
     "spectrogram",
+    "statistics",
     "wavelet_frequencies",
+    "zero_crossing_rate",
 ]

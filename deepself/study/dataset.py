@@ -165,6 +165,9 @@ class Dataset(Strict):
     classes: list[str] | None = Field(
         None, description="The classes, in order; default: all labels found, sorted."
     )
+    merge: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
+        {}, description="Labels that are one class: {ill: [mild, severe]}; others stay as they are."
+    )
     modalities: dict[str, AnyModality] = Field(min_length=1)
     on_error: Literal["error", "skip"] = Field(
         "error",
@@ -178,6 +181,16 @@ class Dataset(Strict):
     @classmethod
     def _are_different(cls, classes: list[str] | None) -> list[str] | None:
         return None if classes is None else unique(classes)
+
+    @field_validator("merge")
+    @classmethod
+    def _each_label_once(cls, merge: dict[str, list[str]]) -> dict[str, list[str]]:
+        unique([label for labels in merge.values() for label in labels])
+        return merge
+
+    def class_of(self, label: str) -> str:
+        """The class of a manifest's label."""
+        return next((name for name, own in self.merge.items() if label in own), label)
 
 
 class NextFold(Strict):

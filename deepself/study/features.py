@@ -8,6 +8,7 @@ from deepself.study.base import Cached, Strict
 from deepself.study.joined import AnyJoined, Joined
 
 Scale = Literal["magnitude", "power", "db"]
+Statistic = Literal["mean", "deviation", "least", "greatest"]
 
 
 class Filter(Strict):
@@ -149,6 +150,14 @@ class Chroma(FourierFeature):
     n_chroma: PositiveInt = 12
 
 
+class ZeroCrossingRate(SignalFeature):
+    """Share of a frame's samples at which the signal changes its sign: (channels, 1, frames)."""
+
+    kind: Literal["zero_crossing_rate"]
+    frame_length: PositiveInt = Field(2048, description="Samples of a frame.")
+    hop_length: PositiveInt = 512
+
+
 class FrequencyRange(Strict):
     """A range of frequencies."""
 
@@ -255,15 +264,35 @@ class Embedding(Cached):
     )
 
 
+class Statistics(Cached):
+    """What each row of another feature does over time, in a few numbers: (values,)."""
+
+    kind: Literal["statistics"]
+    of: str = Field(description="Name of a feature that is a spectral image or a waveform.")
+    statistics: list[Statistic] = Field(
+        ["mean", "deviation"],
+        min_length=1,
+        description="Of each row: mean, deviation, least, greatest, in the order that is given.",
+    )
+
+
 AnySignalFeature = (
-    Waveform | Spectrogram | LogMel | MFCC | Chroma | Scalogram | AudioSetMel | PANNsMel
+    Waveform
+    | Spectrogram
+    | LogMel
+    | MFCC
+    | Chroma
+    | ZeroCrossingRate
+    | Scalogram
+    | AudioSetMel
+    | PANNsMel
 )
 """Features that are made from signals."""
 
 MadeFromRecordings = AnySignalFeature | Picture | Film
 """Features that are made from recordings."""
 
-Derived = Rendered | Embedding
+Derived = Rendered | Embedding | Statistics
 """Features that are made from another feature."""
 
 AnyFeature = Annotated[MadeFromRecordings | Derived | AnyJoined, Field(discriminator="kind")]
@@ -273,6 +302,7 @@ SPECTRAL = (
     "log_mel",
     "mfcc",
     "chroma",
+    "zero_crossing_rate",
     "scalogram",
     "audioset_mel",
     "panns_mel",
@@ -289,7 +319,7 @@ FILMS = ("film", "joined_films")
 WAVEFORMS = ("waveform", "joined_waveforms")
 """Kinds of features that are signals: (channels, samples)."""
 
-VECTORS = ("embedding", "joined_vectors")
+VECTORS = ("embedding", "statistics", "joined_vectors")
 """Kinds of features without axes of their own: (values,)."""
 
 

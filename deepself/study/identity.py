@@ -59,7 +59,7 @@ def split_slice(study: Study) -> dict[str, Any]:
     return {
         "version": VERSIONS["split"],
         "splits": study.splits.model_dump(),
-        "columns": study.dataset.model_dump(include={"id", "label", "group", "classes"}),
+        "columns": study.dataset.model_dump(include={"id", "label", "group", "classes", "merge"}),
         "modalities": list(study.dataset.modalities),
     }
 

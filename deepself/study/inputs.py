@@ -24,6 +24,7 @@ BY_TYPE = {
     "cnn3d": set(FILMS),
     "rnn": {*WAVEFORMS, *SPECTRAL, *FILMS},
     "cnn_rnn": {*WAVEFORMS, *SPECTRAL, *FILMS},
+    "rnn_autoencoder": {*SPECTRAL, *FILMS},
     "piczak": set(SPECTRAL),
 }
 """Kinds of features that networks of our own read."""

@@ -95,6 +95,17 @@ class ConvolutionalRecurrent(ConvolutionalFront, RecurrentBack):
     type: Literal["cnn_rnn"]
 
 
+class RecurrentAutoencoder(Strict):
+    """Sequence-to-sequence autoencoder, learnt without labels; its classifier is fitted."""
+
+    type: Literal["rnn_autoencoder"]
+    cell: Literal["rnn", "gru"] = "gru"
+    hidden_size: PositiveInt = Field(128, description="Nodes of a layer.")
+    num_layers: PositiveInt = Field(2, description="Layers of the encoder, and of the decoder.")
+    bidirectional: bool = Field(False, description="The encoder also reads backwards.")
+    dropout: Probability = Field(0.0, description="Between recurrent layers.")
+
+
 class Published(Strict):
     """A network for which others publish weights."""
 
@@ -242,6 +253,7 @@ CLASSES = (
     Convolutional,
     Recurrent,
     ConvolutionalRecurrent,
+    RecurrentAutoencoder,
     Torchvision,
     Timm,
     EfficientNetLite,

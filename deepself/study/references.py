@@ -18,6 +18,7 @@ from deepself.study.explain import nearest
 from deepself.study.features import (
     PICTURES,
     SPECTRAL,
+    WAVEFORMS,
     AnySignalFeature,
     AudioSetMel,
     Embedding,
@@ -30,6 +31,7 @@ from deepself.study.features import (
     Rendered,
     Scalogram,
     SignalFeature,
+    Statistics,
 )
 from deepself.study.fusions import Best
 from deepself.study.inputs import embedded, network_input, weights_problem, wrong_input
@@ -82,6 +84,8 @@ def _features(study: Study) -> Iterator[Problem]:
             yield from _embedding(study, path, spec)
         elif isinstance(spec, Rendered):
             yield from _rendered(study, path, spec)
+        elif isinstance(spec, Statistics):
+            yield from _statistics(study, path, spec)
         elif isinstance(spec, Joined):
             yield from join_problems(study, name, spec)
         else:
@@ -151,6 +155,18 @@ def _rendered(study: Study, path: str, spec: Rendered) -> Iterator[Problem]:
 
         if spec.colormap not in colormaps:
             yield f"{path}.colormap", unknown("colour map", spec.colormap, ["grey", *colormaps])
+
+
+def _statistics(study: Study, path: str, spec: Statistics) -> Iterator[Problem]:
+    source = study.features.get(spec.of)
+    if source is None:
+        yield f"{path}.of", unknown("feature", spec.of, study.features)
+    elif source.kind not in (*SPECTRAL, *WAVEFORMS):
+        wanted = "neither a spectral image nor a waveform"
+        yield f"{path}.of", f"{spec.of} is of kind {source.kind}, which is {wanted}"
+    twice = sorted({name for name in spec.statistics if spec.statistics.count(name) > 1})
+    if twice:
+        yield f"{path}.statistics", f"{', '.join(twice)} stands there twice"
 
 
 def _embedding(study: Study, path: str, spec: Embedding) -> Iterator[Problem]:

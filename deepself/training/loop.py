@@ -1,7 +1,7 @@
 """The training loop: batches in, the weights of the best epoch on dev out."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepself.eager import without_compiler
 from deepself.errors import UserError
-from deepself.networks.base import Network
+from deepself.networks.base import Network, Unsupervised
 from deepself.study.training import Training
 from deepself.training.averaging import Averaging
 from deepself.training.batch import Batch
@@ -18,11 +18,12 @@ from deepself.training.course import Course, Pass
 from deepself.training.energy import Energy
 from deepself.training.fine_tuning import Thawing
 from deepself.training.finite import Finite, NotFiniteError
-from deepself.training.losses import Loss, weights_for
+from deepself.training.linear_head import fit_head
+from deepself.training.losses import Loss, OwnLoss, weights_for
 from deepself.training.optimisers import make_optimiser
 from deepself.training.partitions import Partition
 from deepself.training.precision import Precision, compiled
-from deepself.training.predicting import predict, predict_by_batch_statistics
+from deepself.training.predicting import embeddings, predict, predict_by_batch_statistics
 from deepself.training.sampling import batches, order
 from deepself.training.schedules import Schedule, set_lr
 from deepself.training.signals import STOPPED
@@ -73,14 +74,14 @@ class Loop:
         self._averaging = None
         if settings.averaging is not None:
             self._averaging = Averaging(network, settings.averaging)
-        weights, said = weights_for(settings, train.targets, classes)
-        self.notes = [f"class weights {said}"]
+        loss, forward, said = _objective(network, settings, train, classes)
+        self.notes = [said]
         optimiser = make_optimiser(self._thawing.groups(settings.lr), settings)
         self._stepper = Stepper(
             network=network,
-            forward=network,
+            forward=forward,
             optimiser=optimiser,
-            loss=Loss(settings, weights),
+            loss=loss,
             precision=precision,
             settings=settings,
             generators=around.generators,
@@ -148,10 +149,14 @@ class Loop:
 
     def logits(self, partition: Partition) -> Tensor:
         """What the network says of a partition: (rows, classes)."""
+        return self._asked(predict, partition)
+
+    def _asked(self, ask: Callable[..., Tensor], partition: Partition) -> Tensor:
+        """What the network gives of a partition, so many items at a time as the memory holds."""
         around, precision = self._around, self._stepper.precision
         while True:
             try:
-                return predict(self.network, partition, self.part, around.crops, precision)
+                return ask(self.network, partition, self.part, around.crops, precision)
             except RuntimeError as error:
                 if not is_of_memory(error):
                     raise
@@ -177,7 +182,7 @@ class Loop:
             kept = self._around.generators.state()
             batch = self._given(next(iter(self._train.batches([rows]))))
             self._around.generators.load(kept)
-            if self._settings.compile:
+            if self._settings.compile and not isinstance(self.network, Unsupervised):
                 forward, said = compiled(self.network, batch, self._stepper.precision)
                 self._stepper.forward = forward
                 self.notes.append(said)
@@ -232,6 +237,7 @@ class Loop:
         assert now is not None
         loss, score = now.outcome(self._train.targets, self._classes)
         with self._averaging.swapped() if self._averaging else nullcontext():
+            self._fit_head()
             dev_loss, dev_uar = course.look(
                 epoch, self.logits(self._dev), self._dev, self._classes, self._weights
             )
@@ -244,6 +250,13 @@ class Loop:
         self._around.progress.end_epoch(epoch, loss, dev_loss, dev_uar, course.best.uar)
         self._epoch, self._pass = epoch + 1, None
         course.stopped = course.ended(self._settings) or self._why_to_stop(seconds)
+
+    def _fit_head(self) -> None:
+        """Fit the classifier of a network that learns without labels."""
+        if not isinstance(self.network, Unsupervised):
+            return
+        train, dev = (self._asked(embeddings, one) for one in (self._train, self._dev))
+        fit_head(self.network, (train, dev), self._train, self._dev, self._classes)
 
     def _weights(self) -> dict[str, Tensor]:
         return {key: value.clone() for key, value in self.network.state_dict().items()}
@@ -324,3 +337,14 @@ class Loop:
             self.load(state)
             done = self._pass.done if self._pass else 0
             say(f"goes on from epoch {self._epoch}, batch {done + 1}")
+
+
+def _objective(
+    network: Network, settings: Training, train: Partition, classes: int
+) -> tuple[Loss | OwnLoss, Callable[..., Any], str]:
+    """What is minimised, what is called for it, and what a reader should know, in words."""
+    if isinstance(network, Unsupervised):
+        said = "learnt without labels; a linear classifier was fitted to the embedding"
+        return OwnLoss(), network.learn, said
+    weights, said = weights_for(settings, train.targets, classes)
+    return Loss(settings, weights), network, f"class weights {said}"

@@ -1,4 +1,7 @@
-"""Losses: cross-entropy and focal loss, of weighted classes, smoothed labels and mixed items."""
+"""Losses: cross-entropy and focal loss, of weighted classes, smoothed labels and mixed items.
+
+And that of a network which learns without labels.
+"""
 
 import torch
 from torch import Tensor
@@ -97,6 +100,22 @@ class Loss:
         # At a probability of 1 the power of an exponent below 1 has no finite slope.
         missing = (-torch.expm1(logs)).clamp_min(torch.finfo(logs.dtype).eps)
         return -(shares * missing**self._gamma * logs).sum()
+
+
+class OwnLoss:
+    """The loss of a network that learns without labels: it gives each item's; all count alike."""
+
+    def __call__(self, losses: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The sum of the items' losses (rows,), and their number."""
+        return losses.sum(), self.weight(targets)
+
+    def mean(self, losses: Tensor, targets: Tensor) -> Tensor:
+        """The quotient of both."""
+        return losses.mean()
+
+    def weight(self, targets: Tensor) -> Tensor:
+        """The number of items."""
+        return torch.full((), float(len(targets)), device=targets.device)
 
 
 def weights_for(settings: Training, targets: Tensor, classes: int) -> tuple[Tensor | None, str]:

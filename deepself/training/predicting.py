@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deepself.networks.base import Network
 from deepself.training.augment import Crops
 from deepself.training.partitions import Partition
 from deepself.training.precision import Precision
@@ -19,6 +20,23 @@ def predict(
     """
     network.eval()
     return _logits(network, partition, batch_size, crops, precision)
+
+
+@torch.no_grad()
+def embeddings(
+    network: Network, partition: Partition, batch_size: int, crops: Crops, precision: Precision
+) -> Tensor:
+    """Embeddings (rows, embedding_size) by a network in evaluation mode, on its device.
+
+    Of several parts of an item, the mean.
+    """
+    network.eval()
+    found = []
+    for batch in partition.in_order(batch_size):
+        parts = map(precision.laid_out, crops.parts(batch))
+        with precision():
+            found.append(torch.stack([network.embed(*one.arguments) for one in parts]).mean(0))
+    return torch.cat(found).float()
 
 
 @torch.no_grad()

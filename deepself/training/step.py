@@ -11,7 +11,7 @@ from deepself.study.training import Training
 from deepself.training.batch import Batch
 from deepself.training.checkpoints import Generators
 from deepself.training.finite import Finite
-from deepself.training.losses import Loss
+from deepself.training.losses import Loss, OwnLoss
 from deepself.training.precision import Precision
 
 ONE_VALUE = "more than 1 value per channel"
@@ -28,7 +28,7 @@ class Stepper:
     Attributes
     ----------
     network, forward
-        The network, and what is called for it: itself, or compiled.
+        The network, and what is called for it: itself, compiled, or its `learn`.
     optimiser, loss, precision
         What minimises, what is minimised, and in which numbers.
     settings
@@ -44,7 +44,7 @@ class Stepper:
     network: nn.Module
     forward: Callable
     optimiser: torch.optim.Optimizer
-    loss: Loss
+    loss: Loss | OwnLoss
     precision: Precision
     settings: Training
     generators: Generators
@@ -95,33 +95,35 @@ class Stepper:
     def _gradient(self, batch: Batch, number: int) -> tuple[Tensor, Tensor]:
         parts = parts_of(len(batch), self.part)
         if parts == 1:
-            with self.precision():
-                logits = self.forward(*batch.arguments)
-            logits = logits.float()
-            loss = self.loss.mean(logits, batch.targets)
+            logits, found = self._forward(batch)
+            loss = self.loss.mean(found, batch.targets)
             self._begin(loss, number)
             self.precision.scaler.scale(loss).backward()
             return loss.detach(), logits.detach()
         weight = self.loss.weight(batch.targets)
-        total, found = torch.zeros_like(weight), []
+        total, said = torch.zeros_like(weight), []
         rows = torch.arange(len(batch), device=batch.targets.device)
         for place, part in enumerate(rows.tensor_split(parts)):
-            logits, part_sum, _ = self._forward(batch.rows(part))
-            loss = part_sum / weight
+            part_of = batch.rows(part)
+            logits, found = self._forward(part_of)
+            loss = self.loss(found, part_of.targets)[0] / weight
             if place == 0:
                 self._begin(loss, number)
             else:
                 self.finite.look(loss, number)
             self.precision.scaler.scale(loss).backward()
             total += loss.detach()
-            found.append(logits.detach())
-        return total, torch.cat(found)
+            said.append(logits.detach())
+        return total, torch.cat(said)
 
-    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits, and what the loss is of: these, or each item's own."""
         with self.precision():
-            logits = self.forward(*batch.arguments)
-        logits = logits.float()
-        return logits, *self.loss(logits, batch.targets)
+            given = self.forward(*batch.arguments)
+        if isinstance(given, tuple):
+            return given[0].float(), given[1].float()
+        logits = given.float()
+        return logits, logits
 
     def _begin(self, loss: Tensor, number: int) -> None:
         """Forget the last step's gradients, once they were asked about a loss that is wrong."""
@@ -213,7 +215,8 @@ def rehearse(network: nn.Module, forward: Callable, batch: Batch, precision: Pre
         try:
             with precision():
                 out = forward(*batch.arguments)
-            out.float().sum().backward()
+            parts = out if isinstance(out, tuple) else (out,)
+            torch.stack([part.float().sum() for part in parts]).sum().backward()
         except (RuntimeError, ValueError) as error:
             explain(error, len(batch))  # what else goes wrong, the first step says
         finally:

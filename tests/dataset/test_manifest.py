@@ -78,3 +78,24 @@ def test_fingerprint_sees_a_changed_and_a_missing_file(study, tmp_path):
     second = fingerprint(study.dataset)
     (tmp_path / "recordings/files/high-0.wav").unlink()
     assert len({first, second, fingerprint(study.dataset)}) == 3
+
+
+def test_merged_labels_are_one_class(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = load(make_study(tmp_path, dataset__merge={"tone": ["high", "low"]}))
+    items = read_manifest(study.dataset)
+    assert classes_of(study.dataset, items) == ["noise", "tone"]
+    assert sum(item.label == "tone" for item in items) == 12
+
+
+def test_a_merged_label_that_no_row_has_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = load(make_study(tmp_path, dataset__merge={"tone": ["high", "lwo"]}))
+    with pytest.raises(UserError, match=r"no row has the label 'lwo'.*low.*see dataset.merge.tone"):
+        read_manifest(study.dataset)
+
+
+def test_a_label_belongs_to_one_class(tmp_path):
+    merge = {"tone": ["high", "low"], "rest": ["noise", "low"]}
+    with pytest.raises(UserError, match=r"dataset.merge: .*'low' stands there twice"):
+        load(make_study(tmp_path, dataset__merge=merge))

@@ -22,6 +22,7 @@ KINDS = {
     "log_mel": MEL,
     "mfcc": {**MEL, "n_mfcc": 4},
     "chroma": FOURIER,
+    "zero_crossing_rate": {"frame_length": 150, "hop_length": 90},
     "scalogram": {"frequencies": [200.0, 500.0, 1000.0]},
     "audioset_mel": {},
     "panns_mel": {},
@@ -38,6 +39,7 @@ CHANGES = {
         **{"fmin": 100.0, "fmax": 3000.0, "mel": "kaldi", "deltas": 2},
     },
     "chroma": {"n_fft": 202, "hop_length": 80, "win_length": 150, "n_chroma": 24},
+    "zero_crossing_rate": {"frame_length": 151, "hop_length": 80},
     "scalogram": {
         "wavelet": "cmor1.5-1.0",
         "frequencies": {"low": 200.0, "high": 1000.0, "count": 3, "spacing": "linear"},
@@ -59,7 +61,10 @@ def specs(draw):
     """Draw a feature of any kind, of any settings that a signal of 8 kHz allows."""
     kind = draw(st.sampled_from(list(KINDS)))
     options = dict(KINDS[kind])
-    if "hop_length" in options:
+    if "frame_length" in options:
+        options["frame_length"] = draw(st.integers(1, 300))
+        options["hop_length"] = draw(st.integers(1, 200))
+    elif "hop_length" in options:
         n_fft = draw(st.integers(100, 300))
         options |= {"n_fft": n_fft, "hop_length": draw(st.integers(1, 200))}
         options["win_length"] = draw(st.none() | st.integers(20, n_fft))
@@ -103,6 +108,7 @@ def test_kinds_equal_the_functions_of_their_names():
         "log_mel": signal.log_mel(batch, RATE, **band),
         "mfcc": signal.mfcc(batch, RATE, n_mfcc=4, **band),
         "chroma": signal.chroma(batch, RATE, **FOURIER),
+        "zero_crossing_rate": signal.zero_crossing_rate(batch, frame_length=150, hop_length=90),
         "scalogram": signal.scalogram(batch, RATE, frequencies=[200.0, 500.0, 1000.0], scale="db"),
         "audioset_mel": signal.audioset_mel(batch),
         "panns_mel": signal.panns_mel(batch),
@@ -169,7 +175,7 @@ def test_frames_grow_with_samples_from_one(spec, fewer, more):
 def test_axes_belong_to_the_rows(spec):
     found = axes(spec, RATE)
     image = transform(spec, torch.randn(1, 2, 3000), RATE)
-    if spec.kind in ("waveform", "mfcc", "chroma"):
+    if spec.kind in ("waveform", "mfcc", "chroma", "zero_crossing_rate"):
         assert found.frequencies is None
     else:
         assert found.frequencies.shape == (image.shape[2],)

@@ -48,6 +48,10 @@ FEATURES: dict[str, dict[str, Any]] = {
     "short_mfcc": {**MEL, "kind": "mfcc", "n_mfcc": 8, "window": {"seconds": 0.1, "overlap": 0.5}},
     "stacked": {"kind": "joined_spectra", "of": ["short", "short_mfcc"], "along": "bins"},
     "vectors": {"kind": "joined_vectors", "of": ["whole", "shade"]},
+    "crossings": {"kind": "zero_crossing_rate", "modality": "audio", "frame_length": 64},
+    "summary": {"kind": "statistics", "of": "mfcc"},
+    "least": {"kind": "statistics", "of": "crossings", "statistics": ["least", "greatest"]},
+    "classic": {"kind": "joined_vectors", "of": ["summary", "least"]},
 }
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "masked_cnn": ("log_mel", CNN),
@@ -65,12 +69,14 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "shade": ("shade", {"type": "resnet18"}),
     "joined": ("stacked", CNN),
     "vectors": ("vectors", {"type": "dense", "hidden": [8]}),
+    "autoencoder": ("log_mel", {"type": "rnn_autoencoder", "hidden_size": 8}),
 }
 CLASSIFIERS = {
     "svm": ("deep", {"type": "linear_svm", "complexity": [0.01]}),
     "rbf": ("whole", {"type": "rbf_svm", "complexity": [1.0], "gamma": [0.1]}),
     "regression": ("vectors", {"type": "logistic_regression", "complexity": [0.1]}),
     "forest": ("vectors", {"type": "random_forest", "trees": 20, "leaf": [1]}),
+    "classic": ("classic", {"type": "linear_svm", "complexity": [0.01]}),
     "neighbours": ("trace", {"type": "nearest_neighbours", "neighbours": [3]}),
 }
 SNAPSHOTS = {"epochs": 4, "schedule": {"type": "cosine", "cycles": 2}, "snapshots": True}

@@ -16,6 +16,7 @@ CASES = {
         {"cell": "lstm", "bidirectional": True, "readout": "attention"},
         [(1, 16, 40), (2, 24, 57), (2, 200), (3, 9, 8, 12)],
     ),
+    "rnn_autoencoder": ({"hidden_size": 16}, [(1, 12, 20), (2, 8, 31), (3, 7, 6, 5)]),
 }
 
 LEARNS = {
@@ -25,4 +26,5 @@ LEARNS = {
     "cnn3d": ((1, 32, 4, 4), {"pool": [[2, 2, 2], [2, 2, 2], [2, 1, 1]]}, 60, 5e-3),
     "rnn": ((1, 64), {"frame": 4, "readout": "mean"}, 60, 5e-3),
     "cnn_rnn": ((1, 8, 64), {}, 60, 5e-3),
+    "rnn_autoencoder": ((1, 64, 8), {"bidirectional": True}, 60, 5e-3),
 }

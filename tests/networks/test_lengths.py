@@ -82,6 +82,12 @@ def test_recurrent(shape, choices):
     check(ready("rnn", shape, choices), shape)
 
 
+@pytest.mark.parametrize("shape", [IMAGE, FILM])
+@pytest.mark.parametrize("both", [False, True])
+def test_autoencoder(shape, both):
+    check(ready("rnn_autoencoder", shape, {"hidden_size": 8, "bidirectional": both}), shape)
+
+
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("shape", [SIGNAL, IMAGE, LARGE_FILM])
 def test_convolutional(shape, front):

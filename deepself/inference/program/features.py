@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deepself import signal
 from deepself.networks.base import Network
 from deepself.study.features import Rendered, Window
 from deepself.study.joined import AnyJoined, JoinedVectors
@@ -120,6 +121,18 @@ class Vectors(nn.Module):
     def forward(self, items: Tensor) -> Tensor:
         """Give (rows, values) of items (rows, ...)."""
         return self._embed(items)
+
+
+class Summary(nn.Module):
+    """Statistics over time of the rows of items."""
+
+    def __init__(self, wanted: Sequence[str]):
+        super().__init__()
+        self._wanted = tuple(wanted)
+
+    def forward(self, items: Tensor) -> Tensor:
+        """Give (rows, values) of items (rows, ..., steps)."""
+        return signal.statistics(items, self._wanted)
 
 
 class Together(nn.Module):

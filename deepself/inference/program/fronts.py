@@ -20,6 +20,7 @@ from deepself.study.features import (
     SignalFeature,
     Spectrogram,
     Waveform,
+    ZeroCrossingRate,
 )
 
 
@@ -43,6 +44,8 @@ def front(spec: SignalFeature, sample_rate: float) -> nn.Module:
         case Chroma():
             filters = chroma_filters(float(sample_rate), spec.n_fft, spec.n_chroma)
             return nn.Sequential(_power(spec), _Linear(filters), _Strongest())
+        case ZeroCrossingRate():
+            return _Crossings(spec)
         case AudioSetMel():
             return _AudioSet()
         case PANNsMel():
@@ -128,6 +131,15 @@ class _Strongest(nn.Module):
         strongest = energy.amax(dim=-2, keepdim=True)
         silent = strongest < torch.finfo(strongest.dtype).tiny
         return energy / torch.where(silent, torch.ones_like(strongest), strongest)
+
+
+class _Crossings(nn.Module):
+    def __init__(self, spec: ZeroCrossingRate):
+        super().__init__()
+        self._lengths = {"frame_length": spec.frame_length, "hop_length": spec.hop_length}
+
+    def forward(self, waves: Tensor) -> Tensor:
+        return signal.zero_crossing_rate(waves, **self._lengths)
 
 
 class _AudioSet(nn.Module):

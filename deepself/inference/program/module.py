@@ -8,7 +8,15 @@ from deepself.errors import UserError
 from deepself.features.derive import Embedder
 from deepself.features.layers import Layer
 from deepself.inference.bundle import Bundle
-from deepself.inference.program.features import Kept, Picture, Rows, Together, Vectors, Windows
+from deepself.inference.program.features import (
+    Kept,
+    Picture,
+    Rows,
+    Summary,
+    Together,
+    Vectors,
+    Windows,
+)
 from deepself.inference.program.fronts import front
 from deepself.inference.program.fusing import combining
 from deepself.inference.program.inputs import Planner, ProgramInput
@@ -16,7 +24,14 @@ from deepself.inference.program.running import Run
 from deepself.networks.base import Network
 from deepself.networks.rnn import Recurrent
 from deepself.study.dataset import SignalModality
-from deepself.study.features import Computed, Embedding, Rendered, SignalFeature, sources_of
+from deepself.study.features import (
+    Computed,
+    Derived,
+    Rendered,
+    SignalFeature,
+    Statistics,
+    sources_of,
+)
 from deepself.study.joined import Joined
 from deepself.training.classifiers.run import PREFIX
 
@@ -137,7 +152,7 @@ class Program(nn.Module):
             steps.append(made)
         elif isinstance(spec, Joined):
             steps.append(Together(spec, bundle.spec.shapes[name], windowed))
-        elif isinstance(spec, Rendered | Embedding):
+        elif isinstance(spec, Derived):
             made = _derived(bundle, name, spec)
             steps.append(Rows(made) if any(windowed) else made)
         if spec.dtype != "float32":
@@ -165,9 +180,11 @@ class Program(nn.Module):
         return Run(run, arrays, any(windowed))
 
 
-def _derived(bundle: Bundle, name: str, spec: Rendered | Embedding) -> nn.Module:
+def _derived(bundle: Bundle, name: str, spec: Derived) -> nn.Module:
     if isinstance(spec, Rendered):
         return Picture(spec, bundle.spec.shapes[spec.of])
+    if isinstance(spec, Statistics):
+        return Summary(spec.statistics)
     own = bundle.spec.embedders[name]
     embedder = Embedder(own.network, own.settings, spec.layer, spec.pool)
     shape = bundle.spec.shapes[spec.of]
