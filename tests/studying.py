@@ -94,7 +94,13 @@ def finish(folder: Path, file: str = "study.yaml") -> None:
                     assert main(["trial", file, *of]) == 0
                 if model.search is not None:
                     assert main(["choose", file, "--model", name, "--fold", fold]) == 0
-            assert main(["train", file, "--model", name, "--all"]) == 0
+            if model.folds == "apart":
+                for fold in folds:
+                    for seed in study.seeds:
+                        of = ["--model", name, "--fold", fold, "--seed", str(seed)]
+                        assert main(["train", file, *of]) == 0
+            else:
+                assert main(["train", file, "--model", name, "--all"]) == 0
         for name, fusion in study.fusions.items():
             for fold in folds:
                 for seed in fusion.placed(study.seeds):

@@ -1,10 +1,8 @@
 """Optimisers do without the compiler, which steps in where it is asked for."""
 
-import subprocess
-import sys
-
 import pytest
 
+from tests.forking import call
 from tests.importing import imported
 
 HEAD = """
@@ -26,7 +24,7 @@ assert not loaded, loaded
 
 
 def run(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = call([], code=code)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -55,6 +53,7 @@ torch._dynamo.reset()
 
 
 TORCHVISION = """
+assert "torchvision" not in sys.modules
 from deepself.networks._torchvision import import_torchvision
 torchvision = import_torchvision()
 assert not [name for name in sys.modules if name.startswith("torch._dynamo")]

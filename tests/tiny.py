@@ -14,6 +14,12 @@ from deepself.store.files import write_table
 RATE = 2000
 CLASSES = ("high", "low", "noise")
 
+TOGETHER = {"models__svm__folds": "together", "models__dense__folds": "together"}
+"""Changes by which two of the three models train all their folds in one job."""
+
+APART = dict.fromkeys(TOGETHER, "apart")
+"""A job a run, which is the default."""
+
 STUDY: dict[str, Any] = {
     "name": "tiny",
     "dataset": {

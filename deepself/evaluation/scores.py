@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +144,8 @@ def _reliability(found: Iterable[Evaluated]) -> Iterator[list[Any]]:
 
 def _comparisons(compared: Iterable[Comparison]) -> Iterator[list[Any]]:
     for pair in compared:
-        *values, apart = astuple(pair)
-        yield [*_cells(values), "yes" if apart else "no"]
+        values = [getattr(pair, name) for name in COMPARISONS[:-1]]
+        yield [*_cells(values), "yes" if pair.apart else "no"]
 
 
 def _summary(found: Sequence[Evaluated]) -> Iterator[list[Any]]:

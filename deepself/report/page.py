@@ -1,5 +1,6 @@
 """HTML pages: one file each, with its style, script and plotly inside."""
 
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +26,26 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
     **content
         All that it shows, with the page's `figures` by key.
     """
-    import jinja2
     from plotly.offline import get_plotlyjs
+
+    page = (
+        _environment()
+        .get_template(template)
+        .render(
+            **content,
+            style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
+            script="".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS),
+            plotly=get_plotlyjs(),
+        )
+    )
+    write_text(path, page)
+    return path
+
+
+@functools.cache
+def _environment() -> Any:
+    """Where templates are found, compiled once for all pages."""
+    import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -43,14 +62,7 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
         "counted": counted,
         "probability": probability,
     }
-    page = environment.get_template(template).render(
-        **content,
-        style=(TEMPLATES / "report.css").read_text(encoding="utf-8"),
-        script="".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        plotly=get_plotlyjs(),
-    )
-    write_text(path, page)
-    return path
+    return environment
 
 
 def score(value: float) -> str:

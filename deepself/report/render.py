@@ -70,6 +70,7 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
     found = require_complete(study, layout)
     runs = [(result, result.record) for result in found if result.kind == "model"]
     ranked = ranking(study, layout)
+    pairs = comparisons(layout)
     dataset = read_dataset(layout)
     classes = dataset["classes"]
     drawn: dict[str, Figure] = {"forest": figures.forest(ranked, 1 / len(classes))}
@@ -78,8 +79,8 @@ def gather(study: Study, layout: Layout) -> dict[str, Any]:
         "folds": dataset["folds"],
         "classes": classes,
         **_standing(study, layout, ranked, classes),
-        **compared(ranked, comparisons(layout), drawn),
-        "gains": gains(study, ranked, comparisons(layout), drawn),
+        **compared(ranked, pairs, drawn),
+        "gains": gains(study, ranked, pairs, drawn),
         "chosen": chosen_members(study, layout),
         **calibrated(layout, ranked, classes, drawn),
         "learning": learning(study, ranked, runs, drawn),

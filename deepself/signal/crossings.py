@@ -42,7 +42,7 @@ def zero_crossing_rate(signal: Tensor, *, frame_length: int, hop_length: int) ->
         if length < 1:
             raise ValueError(f"{name} is {length}; it must be at least 1")
     if signal.shape[-1] < 1:
-        raise ValueError("signal has no samples")
+        raise ValueError("signal has 0 samples; it needs at least 1")
     negative = signal.detach() < -_SILENT
     changes = (negative[..., 1:] != negative[..., :-1]).to(torch.int64)
     # Of what is added at the ends, and of a frame's first sample, nothing changes.

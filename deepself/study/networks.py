@@ -294,6 +294,7 @@ _Single = (
     | Annotated[Convolutional, Tag("Convolutional")]
     | Annotated[Recurrent, Tag("Recurrent")]
     | Annotated[ConvolutionalRecurrent, Tag("ConvolutionalRecurrent")]
+    | Annotated[RecurrentAutoencoder, Tag("RecurrentAutoencoder")]
     | Annotated[Torchvision, Tag("Torchvision")]
     | Annotated[Timm, Tag("Timm")]
     | Annotated[EfficientNetLite, Tag("EfficientNetLite")]

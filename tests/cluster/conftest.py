@@ -7,10 +7,14 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cluster.slurm import Cluster, missing
+from tests.sharing import copied
+from tests.tiny import TOGETHER, write_study
+from tests.workflow.conftest import featured_study
 
 REPOSITORY = Path(__file__).parents[2]
 CHECKOUT = ("Snakefile", "workflow", "config", "envs", "profiles", "slurm")
@@ -68,6 +72,13 @@ class OnCluster:
         """What a job has written so far; nothing before it begins."""
         file = next(self.folder.glob(f"results/*/logs/{job}.log"), None)
         return file.read_text() if file else ""
+
+
+def prepared(cluster: Cluster, folder: Path, **changes: Any) -> OnCluster:
+    """A checkout with the tiny study beside it, as `study.yaml`, whose features are made."""
+    study = OnCluster(copied(featured_study(folder), folder / "deepself"), cluster)
+    write_study(study.folder, **{**TOGETHER, **changes})
+    return study
 
 
 def finish(process: subprocess.Popen, seconds: float = 900) -> tuple[int, str]:

@@ -2,8 +2,8 @@
 
 import re
 
-from tests.cluster.conftest import OnCluster
-from tests.tiny import make_study
+from tests.cluster.conftest import prepared
+from tests.tiny import APART, make_study
 from tests.workflow.conftest import whole_study
 
 ARRAYS = ["--slurm-array-jobs", "train,train_classifier", "--slurm-array-limit", "40"]
@@ -12,8 +12,7 @@ ROOM = ["--max-jobs-per-timespan", "1000/1s", "--jobs", "1000"]
 
 def test_arrays_end_with_the_same_scores(cluster, tmp_path):
     here = whole_study(tmp_path).folder
-    study = OnCluster(tmp_path / "deepself", cluster)
-    make_study(study.folder)
+    study = prepared(cluster, tmp_path, **APART)
     status, output = study.run("score", "--configfile", "study.yaml", *ARRAYS, *ROOM)
     assert status == 0, output
     scores = "results/tiny/scores.csv"

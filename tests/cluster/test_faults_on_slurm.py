@@ -10,24 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import OnCluster, finish
+from tests.cluster.conftest import finish, prepared
 from tests.cluster.slurm import wait
 from tests.reliability import record
 from tests.studying import finish_apart
 from tests.tiny import make_study
 
 LONG = {
+    "models__svm": None,
+    "models__dense__folds": "apart",
+    "fusions": {},
     "models__cnn__training": {"epochs": 2000, "batch_size": 4, "lr": 0.001},
     "models__dense__training": {"epochs": 3500, "batch_size": 4},
 }
 """Networks that train for long enough to be hit."""
-
-
-def prepared(cluster, folder, **changes):
-    """A checkout with the tiny study beside it, as `study.yaml`."""
-    study = OnCluster(folder / "deepself", cluster)
-    make_study(study.folder, **changes)
-    return study
 
 
 def process_of(study, model, fold):
@@ -142,7 +138,7 @@ def test_jobs_that_are_ended_in_four_ways_go_on_and_the_study_ends(cluster, tmp_
 
 
 def test_job_out_of_memory_has_more_at_its_second_attempt(cluster, tmp_path):
-    study = prepared(cluster, tmp_path)
+    study = prepared(cluster, tmp_path, models__svm__folds="apart")
     little = "train_classifier:mem_mb=attempt*400"
     wanted = [f"results/tiny/runs/svm/fold-{fold}/seed-0/run.json" for fold in (1, 2, 3)]
     status, output = study.run(*wanted, "--set-resources", little, "--configfile", "study.yaml")

@@ -155,6 +155,28 @@ def test_one_group_a_fold_is_drawn_over_the_whole_study():
     assert [low, high] == pytest.approx(expected, abs=0.001)
 
 
+def means_of_groups(folds, resamples, seed):
+    """The same where a fold is its groups, of equal size and of one class, and their recalls."""
+    draws = Resamples([groups for groups, _ in folds], resamples, seed)
+    means = []
+    for number, (groups, recalls) in enumerate(folds):
+        weights = np.concatenate(list(draws.weights(number, groups)))
+        whole = weights.sum(1)
+        there = whole > 0
+        means.append(np.divide(weights @ recalls, whole, np.full(resamples, np.nan), where=there))
+    return draws.mean(np.stack(means, axis=1))
+
+
+def test_groups_of_equal_size_count_by_their_recalls():
+    folds = [
+        one_class(np.arange(8) < 6, np.arange(8) // 4),
+        one_class([True] * 2, np.array([7, 8])),
+    ]
+    groups = [(np.arange(2), np.array([1, 0.5])), (np.array([7, 8]), np.ones(2))]
+    expected = bootstrap_means(folds, 2, resamples=99)[:, 0]
+    assert means_of_groups(groups, 99, 0) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("groups", [1, 2, 3])
 def test_few_groups_a_fold_cover_the_truth(groups):
     """Within their folds, two groups would cover it 80 times of a hundred, and one never."""
@@ -164,9 +186,8 @@ def test_few_groups_a_fold_cover_the_truth(groups):
         folds = []
         for fold in range(folds_):
             recall = rng.normal(0.7, 0.12, groups).clip(0, 1)
-            named = np.repeat(np.arange(groups), 50)
-            folds.append(one_class(rng.random(50 * groups) < recall[named], named + 100 * fold))
-        (low,), (high,) = bootstrap_interval(folds, 2, resamples=500, seed=trial)
+            folds.append((100 * fold + np.arange(groups), rng.binomial(50, recall) / 50))
+        low, high = percentile_interval(means_of_groups(folds, 500, trial))
         covered += low <= 0.7 <= high
     assert 0.88 <= covered / trials <= 0.98
 

@@ -1,5 +1,7 @@
 """Tests of differences against scipy, statsmodels and published examples."""
 
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,6 +79,15 @@ def test_mcnemar_goes_on_between_whole_numbers():
     assert (np.diff(p) > 0).all()
 
 
+@pytest.fixture(scope="module")
+def frozen():
+    """statsmodels collects garbage in every call: a second, among all that tests import."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("frozen")
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_is_statsmodels(p):

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deepself.cli import main
+from tests.studying import inside
+
 REPOSITORY = Path(__file__).parents[2]
 HEADING = "## Use it on your own recordings"
 MODEL = "log_mel_cnn_gru"
@@ -44,8 +47,8 @@ def demo(tmp_path_factory):
         ["train", file, "--model", MODEL, "--all"],
         ["score", file],
     ):
-        done = shell(folder, f"deepself {' '.join(verb)}")
-        assert done.returncode == 0, done.stderr
+        with inside(folder):
+            assert main(verb) == 0
     return folder
 
 

@@ -19,6 +19,10 @@ CASES = {
     "shallow_fbcsp": ({}, [(1, 99), (3, 150)]),
 }
 
+LARGER = {
+    "mn04_as": ("mn05_as", "mn10_as", "mn20_as", "mn30_as", "mn40_as"),
+    "cnn10": ("cnn14",),  # which test_panns_networks.py has in numbers
+}
 LEARNS = {
     "mn04_as": ((1, 128, 16), {}, 10, 1e-3),
     "cnn6": ((1, 64, 16), {"dropout": 0.1}, 5, 1e-3),

@@ -1,15 +1,24 @@
-"""What holds for every registered network."""
+"""What holds for every registered network.
+
+Of a family whose members have the same layers, only more or wider ones, the smallest is tested in
+numbers; the larger ones, of up to a gigabyte, on paper: their shapes, and the way of their
+gradients. `LARGER` says which; a name that is not there is tested in numbers.
+"""
 
 import inspect
+from functools import cache
 from importlib import import_module
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from deepself.eager import without_compiler
 from deepself.networks import available, build
+from deepself.networks.base import Unsupervised
 from deepself.networks.layers import time_axis
 from deepself.networks.registry import NETWORKS, TIMM
+from deepself.networks.summary import on_paper
 from deepself.study.networks import TYPES, Timm
 from tests.importing import imported
 from tests.networks import cases_audio, cases_own, cases_pictures
@@ -19,6 +28,10 @@ MODULES = (cases_own, cases_pictures, cases_audio)
 CASES = {name: case for module in MODULES for name, case in module.CASES.items()}
 # name -> (input shape, settings, epochs, learning rate): one a family at least, small and quick
 LEARNS = {name: case for m in MODULES for name, case in getattr(m, "LEARNS", {}).items()}
+# smallest of a family -> those that have its layers, only more or wider ones
+LARGER = {name: names for m in MODULES for name, names in getattr(m, "LARGER", {}).items()}
+PAIRS = [(smallest, name) for smallest, names in LARGER.items() for name in names]
+IN_NUMBERS = [name for name in CASES if name not in {larger for _, larger in PAIRS}]
 CLASSES = 4
 
 
@@ -31,18 +44,29 @@ def batch(shape, items=3):
     return torch.rand(items, *shape, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.fixture(scope="module", params=CASES)
+@pytest.fixture(scope="module", params=IN_NUMBERS)
 def drawn(request):
     """A network of each name, as drawn with seed 0: it is built once for all that asks for it."""
     shape = CASES[request.param][1][0]
     return request.param, shape, built(request.param, shape)
 
 
+def step(network, x):
+    """Give logits and the loss of a step of training, of a task of its own where it has one."""
+    own = 0.0
+    if isinstance(network, Unsupervised):
+        logits, losses = network.learn(x)
+        own = losses.mean()
+    else:
+        logits = network(x)
+    return logits, torch.nn.functional.cross_entropy(logits, torch.arange(3)) + own
+
+
 def check_training(network, shape):
     """Check logits and gradients of a step of training."""
-    logits = network.train()(batch(shape))
+    logits, loss = step(network.train(), batch(shape))
     assert logits.shape == (3, CLASSES)
-    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2])).backward()
+    loss.backward()
     for key, parameter in network.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), key
     network.zero_grad()
@@ -52,6 +76,43 @@ def check_training(network, shape):
 def test_every_registered_network_has_a_case_of_two_shapes():
     assert sorted(CASES) == available()
     assert [name for name, (_, shapes) in CASES.items() if len(set(shapes)) < 2] == []
+
+
+def test_the_smallest_of_each_family_is_tested_in_numbers():
+    larger = [name for _, name in PAIRS]
+    assert len(set(larger)) == len(larger)
+    assert set(LARGER) <= set(IN_NUMBERS)
+    assert sorted([*larger, *IN_NUMBERS]) == available()
+
+
+@pytest.mark.parametrize(("smallest", "name"), PAIRS)
+def test_a_larger_one_has_the_layers_of_the_smallest_and_is_right_on_paper(smallest, name):
+    network = drawn_on_paper(name)
+    assert kinds(network) <= kinds_of(smallest)
+    embeddings = []
+    network.classifier.register_forward_pre_hook(lambda _, inputs: embeddings.extend(inputs))
+    with torch.device("meta"), without_compiler():
+        logits, loss = step(network.train(), torch.empty(3, *CASES[name][1][0]))
+        loss.backward()
+        for shape in CASES[name][1][1:]:
+            assert built(name, shape).embedding_size == network.embedding_size
+    assert logits.shape == (3, CLASSES)
+    assert [embedding.shape for embedding in embeddings] == [(3, network.embedding_size)]
+    assert [key for key, value in network.named_parameters() if value.grad is None] == []
+
+
+def drawn_on_paper(name):
+    return on_paper(lambda: built(name, CASES[name][1][0]))
+
+
+def kinds(network):
+    """Classes of a network's layers."""
+    return {type(part) for part in network.modules()}
+
+
+@cache
+def kinds_of(name):
+    return kinds(drawn_on_paper(name))
 
 
 def test_gives_logits_and_gradients(drawn):

@@ -1,6 +1,6 @@
 """torchvision's import, with and without its compiled operators.
 
-Each case has an interpreter of its own, since an import happens once.
+Where they do not load needs an interpreter of its own, since an import happens once.
 """
 
 import subprocess
@@ -13,21 +13,13 @@ from deepself.networks import _torchvision as room
 from deepself.networks._torchvision import SCHEMAS, import_torchvision
 
 
-def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-
 def test_models_and_transforms_work():
-    done = run(
-        "from deepself.networks._torchvision import import_torchvision as load\n"
-        "import torch\n"
-        "vision = load()\n"
-        "assert load() is vision\n"
-        "vision.models.resnet18(weights=None)\n"
-        "from torchvision.transforms import v2\n"
-        "assert v2.Resize((4, 4))(torch.rand(3, 8, 8)).shape == (3, 4, 4)\n"
-    )
-    assert done.returncode == 0, done.stderr
+    vision = import_torchvision()
+    assert import_torchvision() is vision
+    vision.models.resnet18(weights=None)
+    from torchvision.transforms import v2
+
+    assert v2.Resize((4, 4))(torch.rand(3, 8, 8)).shape == (3, 4, 4)
 
 
 def test_declared_operators_are_there():
@@ -43,26 +35,18 @@ def test_nothing_is_declared_where_the_operators_load(monkeypatch):
     assert import_torchvision() == "torchvision as it is"
 
 
-def test_operators_are_declared_where_they_do_not_load():
-    done = run(
+def test_operators_are_declared_where_they_do_not_load_and_timm_imports():
+    code = (
         "import torch\n"
         "from deepself.networks import _torchvision as room\n"
         "def fail(path): raise OSError('libcudart.so')\n"
         "torch.ops.load_library = fail\n"
-        "room.import_torchvision().models.resnet18(weights=None)\n"
-        "assert torch.ops.torchvision.nms and torch.ops.torchvision.qnms\n"
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_timm_imports_where_they_do_not_load():
-    done = run(
-        "import torch\n"
-        "def fail(path): raise OSError('libcudart.so')\n"
-        "torch.ops.load_library = fail\n"
         "from deepself.networks import build\n"
         "build('timm/test_resnet', (3, 32, 32), 2)\n"
+        "assert torch.ops.torchvision.nms and torch.ops.torchvision.qnms\n"
+        "room.import_torchvision().models.resnet18(weights=None)\n"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

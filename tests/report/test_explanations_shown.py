@@ -14,6 +14,7 @@ from deepself.report.evidence import limit, looks, overlay, strongest
 from deepself.report.explanations import chosen, explained
 from deepself.report.page import score
 from deepself.report.ranking import ranking
+from deepself.report.render import render
 from deepself.store.predictions import Predictions
 from deepself.study import load
 from deepself.study.identity import feature_file
@@ -35,8 +36,8 @@ def evident(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(evident):
-    evident.call("report", "study.yaml")
-    return evident.layout.report
+    with inside(evident.folder):
+        return render(evident.study, evident.layout, command="x")
 
 
 def visit(browser, path, width):

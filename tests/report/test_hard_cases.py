@@ -7,6 +7,8 @@ import pytest
 from deepself.cli import main
 from deepself.errors import UserError
 from deepself.evaluation.partial import complete_part
+from deepself.report.paper import export as exporting
+from deepself.report.paper import figures
 from deepself.report.render import render
 from deepself.store.files import read_table, write_table
 from deepself.store.predictions import Predictions, read_predictions, write_predictions
@@ -14,6 +16,14 @@ from tests.report.browsing import DRAWN, Visit
 from tests.synthetic import HOSTILE, Plan, build, finish
 
 SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """All that a page of two seeds, groups and windows shows, with hostile names."""
+    plan = Plan(classes=HOSTILE, seeds=(0, 7), groups=True, windows=True, hostile_ids=True)
+    tree = finish(build(tmp_path_factory.mktemp("hostile"), plan))
+    return render(tree.study, tree.layout, command="x")
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +82,9 @@ def failed(folder):
 def test_a_failed_fold_leaves_a_report_of_the_rest(tmp_path, browser, monkeypatch, capsys):
     tree = failed(tmp_path)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(exporting, "CURVES", 1)  # figures are drawn, few of each kind
+    confusion = figures.confusion
+    monkeypatch.setattr(figures, "confusion", lambda of, *rest: confusion(of[:1], *rest))
     assert main(["score", str(tree.path)]) == 1
     assert "model wave_cnn, fold 2, seed 0" in capsys.readouterr().err
     assert main(["partial", str(tree.path)]) == 0
@@ -136,13 +149,11 @@ def test_a_fold_without_a_class_has_a_report(tmp_path, browser):
     visit.page.close()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_accessibility_checker_finds_nothing_serious(tmp_path, browser, width, scheme):
+# Colours are of the scheme and room is of the width, so each is checked once.
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_an_accessibility_checker_finds_nothing_serious(hostile, browser, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    plan = Plan(classes=HOSTILE, seeds=(0, 7), groups=True, windows=True, hostile_ids=True)
-    path = render(*_of(finish(build(tmp_path, plan))), command="x")
-    visit = Visit(browser, path, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    visit = Visit(browser, hostile, viewport={"width": width, "height": 900}, color_scheme=scheme)
     visit.see_all()
     visit.page.evaluate("document.querySelectorAll('details').forEach((e) => (e.open = true))")
     found = axe.Axe().run(visit.page).response["violations"]
@@ -153,10 +164,6 @@ def test_an_accessibility_checker_finds_nothing_serious(tmp_path, browser, width
     ]
     assert serious == []
     visit.page.close()
-
-
-def _of(tree):
-    return tree.study, tree.layout
 
 
 def test_paper_holds_what_the_screen_does(tmp_path, browser):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from deepself.report.comparing import mean_ranks
+from deepself.report.paper import export as exporting
+from deepself.report.paper import figures
 from deepself.report.paper.canvas import LONGEST, short
-from deepself.report.paper.export import export
+from deepself.report.paper.export import draw_figures, export
 from deepself.report.paper.figures import _ticks
 from deepself.report.ranking import ranking
+from deepself.study import Layout
 from tests.synthetic import HOSTILE, Plan, build, finish
 
 WILD = (*HOSTILE, "$x_1$", "a name that is far too long to stand beside a figure of a paper")
@@ -25,7 +30,7 @@ def tree(tmp_path_factory):
     tree = finish(build(tmp_path_factory.mktemp("drawn"), plan))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        export(tree.study, tree.layout)
+        draw_figures(tree.study, tree.layout, ranking(tree.study, tree.layout))
     return tree
 
 
@@ -84,18 +89,27 @@ def test_counts_stand_in_the_confusion(tree):
     assert sum(counts) == 90 * 2
 
 
-def test_the_same_study_gives_the_same_bytes_whatever_the_user_has_set(tree):
+def test_the_same_study_gives_the_same_bytes_whatever_the_user_has_set(tree, tmp_path, monkeypatch):
     import matplotlib as mpl
 
-    before = {p.name: p.read_bytes() for p in tree.layout.figures.iterdir()}
+    # Drawn again is one figure of each kind: others of a kind differ in their numbers alone.
+    confusion = figures.confusion
+    monkeypatch.setattr(figures, "confusion", lambda of, *rest: confusion(of[:1], *rest))
+    monkeypatch.setattr(exporting, "CURVES", 1)
+    results = shutil.ignore_patterns("features", "figures")
+    shutil.copytree(tree.layout.results, tmp_path / "results", ignore=results)
+    layout = Layout(tree.study.name, tmp_path / "results")
     with mpl.rc_context({"font.size": 20, "svg.fonttype": "path", "lines.marker": "x"}):
-        export(tree.study, tree.layout)
+        draw_figures(tree.study, layout, ranking(tree.study, layout))
         assert mpl.rcParams["font.size"] == 20
-    after = {p.name: p.read_bytes() for p in tree.layout.figures.iterdir()}
-    assert [name for name in before if before[name] != after[name]] == []
+    again = {p.name: p.read_bytes() for p in layout.figures.iterdir()}
+    kinds = {path.name.partition("-")[0] + path.suffix for path in tree.layout.figures.iterdir()}
+    assert len(again) == len(kinds) == 14
+    assert [n for n in again if again[n] != (tree.layout.figures / n).read_bytes()] == []
 
 
-def test_letters_that_the_font_lacks_are_no_reason_to_write_anything(tree, monkeypatch):
+def test_letters_that_the_font_lacks_are_no_reason_to_write_anything(tmp_path, monkeypatch):
+    tree = finish(build(tmp_path, Plan(classes=WILD, models=1)))
     monkeypatch.chdir(tree.path.parent)
     command = [sys.executable, "-m", "deepself", "report", str(tree.path)]
     path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -124,7 +138,9 @@ def test_many_classes_are_drawn_without_names_and_numbers(tmp_path):
 
 def test_of_many_systems_the_best_are_drawn(tmp_path):
     tree = finish(build(tmp_path, Plan(items=30, models=70, fusions=False)))
-    export(tree.study, tree.layout)
+    ranked = ranking(tree.study, tree.layout)
+    figures.critical_difference(ranked, mean_ranks(ranked), tree.layout.figures)
+    figures.forest(ranked, 1 / 3, tree.layout.figures)
     ranks = texts(tree.layout.figures / "critical_difference.svg")
     assert any("best 20 of 70" in text for text in ranks)
     assert sum("(" in text for text in ranks) == 20

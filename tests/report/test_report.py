@@ -344,7 +344,7 @@ def test_a_summary_of_an_older_version_is_refused(tmp_path):
 
 
 def test_verb_names_the_file(tmp_path, monkeypatch, capsys):
-    tree = finish(build(tmp_path, Plan(models=2)))
+    tree = finish(build(tmp_path, Plan(models=1)))
     monkeypatch.chdir(tmp_path)
     assert main(["report", str(tree.path), "--command", "make again"]) == 0
     assert capsys.readouterr().out.startswith("results/made_up/report.html: ")

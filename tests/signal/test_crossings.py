@@ -34,7 +34,7 @@ def test_a_sine_crosses_twice_a_period():
 
 @pytest.mark.parametrize(
     ("samples", "frame", "hop", "said"),
-    [(0, 4, 2, "no samples"), (9, 0, 2, "frame_length is 0"), (9, 4, 0, "hop_length is 0")],
+    [(0, 4, 2, "has 0 samples"), (9, 0, 2, "frame_length is 0"), (9, 4, 0, "hop_length is 0")],
 )
 def test_refuses_what_has_no_frames(samples, frame, hop, said):
     with pytest.raises(ValueError, match=said):

@@ -1,9 +1,6 @@
 """Tracking to a real `mlflow server` on PostgreSQL, from two processes at once."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,10 +13,10 @@ from deepself.store.files import read_json, read_table, write_json
 from deepself.tracking.datasets import DataSet
 from deepself.tracking.record import log_data
 from deepself.tracking.server import experiment
+from tests.forking import TRACKING, Forked
 from tests.synthetic import Plan, build, finish
 from tests.tracking.servers import PASSWORD, free_port, mlflow_server, postgres
 
-ROOT = Path(__file__).parents[2]
 PLANS = {"first": Plan(models=2), "second": Plan(models=1, seeds=(0, 1))}
 SIZES = {"first": 1 + 4 + 12, "second": 1 + 1 + 6}
 """Runs of each: the study, its models and fusions, and each fold and seed of these."""
@@ -58,7 +55,7 @@ def track_at_once(studies, uri):
     started = {name: start(tree, uri) for name, tree in studies.items()}
     said = {}
     for name, process in started.items():
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate()
         assert (process.returncode, err) == (0, "")
         said[name] = out.rpartition(": ")[2].strip()
     return said
@@ -66,17 +63,10 @@ def track_at_once(studies, uri):
 
 def start(tree, uri):
     """Start `deepself track` as a process."""
-    command = [sys.executable, "-m", "deepself", "track", tree.path.name]
+    command = ["track", tree.path.name]
     for one in (f"tracking.uri={uri}", "tracking.experiment=shared"):
         command += ["--set", one]
-    return subprocess.Popen(
-        command,
-        cwd=tree.path.parent,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Forked(command, tree.path.parent, together=False, imported=TRACKING)
 
 
 def held(uri):

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +10,7 @@ import torch
 from deepself.errors import UserError
 from deepself.training import devices
 from deepself.training.devices import claim_device, claim_one, claims_folder
+from tests.forking import Forked
 
 JOB = """
 import sys, time
@@ -32,19 +31,14 @@ class Job:
     """A process that holds one of two devices until it is ended."""
 
     def __init__(self, folder):
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", JOB, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self.process = Forked([str(folder)], code=JOB)
 
     def says(self):
         return self.process.stdout.readline().strip()
 
     def ends(self):
         self.process.stdin.close()
-        return self.process.wait(20)
+        return self.process.wait()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Classifiers: what they list is chosen on dev, and NumPy predicts as scikit-learn does."""
 
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +12,7 @@ from deepself.study.models import AnyClassifier
 from deepself.training.classifiers import kernel, predict, run_classifier
 from deepself.training.classifiers.probabilities import choose_temperature, softmax
 from deepself.training.data import Normaliser, Part
+from tests.forking import call
 
 CHOICES = {
     "linear_svm": {"complexity": [1.0, 0.01, 0.1]},
@@ -162,6 +161,7 @@ def test_what_a_run_keeps_is_all_that_is_needed_to_predict(type, tmp_path):
     )
     code = f"""
 import sys
+assert "sklearn" not in sys.modules
 sys.modules["sklearn"] = None
 import numpy as np
 from safetensors.numpy import load_file
@@ -170,7 +170,8 @@ test = load_file({str(tmp_path / "test")!r})
 weights = load_file({str(tmp_path / "weights.safetensors")!r})
 np.testing.assert_array_equal(predict({type!r}, weights, test["items"]), test["found"])
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = call([], code=code)
+    assert done.returncode == 0, done.stderr
     kept = load_file(tmp_path / "weights.safetensors")
     assert {array.dtype.kind for array in kept.values()} <= {"f", "i"}
 

@@ -9,6 +9,7 @@ import pytest
 from deepself.cli import main
 from deepself.store.files import read_json, read_table
 from deepself.training.memory import peak_memory
+from tests.forking import call
 from tests.tiny import make_study
 
 TRAINING = {"batch_size": 8, "epochs": 4, "schedule": {"type": "cosine", "cycles": 2}}
@@ -37,10 +38,7 @@ def study(tmp_path_factory):
 
 def train(study, model, *more):
     """In a process of its own, as a job does."""
-    arguments = ["train", "study.yaml", "--model", model, *(more or ("--fold", "1"))]
-    done = subprocess.run(
-        [sys.executable, "-m", "deepself", *arguments], cwd=study, capture_output=True, text=True
-    )
+    done = call(["train", "study.yaml", "--model", model, *(more or ("--fold", "1"))], study)
     assert done.returncode == 0, done.stderr
     return study / f"results/tiny/runs/{model}/fold-1/seed-0"
 
@@ -94,12 +92,7 @@ def test_of_several_runs_without_a_study_the_first_has_one(study):
     feature = next((study / "results/features").glob("waveform-*.h5"))
     more = ["--folds", "results/tiny/folds.csv", "--network", "dense", "--output", "own"]
     more += ["--epochs", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "deepself", "train", "--input", str(feature), *more],
-        cwd=study,
-        capture_output=True,
-        text=True,
-    )
+    done = call(["train", "--input", str(feature), *more], study)
     assert done.returncode == 0, done.stderr
     records = sorted((study / "own").rglob("run.json"))
     assert ["memory" in read_json(path) for path in records] == [True, False, False]

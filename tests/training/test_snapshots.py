@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,7 @@ from deepself.study.training import Training
 from deepself.training.checkpoints import Checkpoints
 from deepself.training.signals import Signals
 from deepself.training.trial import prepare_trial
+from tests.forking import Forked, call
 from tests.tiny import make_study
 from tests.training.toys import make_loop
 
@@ -280,12 +279,12 @@ def test_a_run_that_fails_leaves_those_of_the_one_before(study, monkeypatch):
 def test_killed_from_outside_they_are_the_same(study, monkeypatch):
     """SIGKILL after the first is reached; what a checkpoint held is not trained again."""
     monkeypatch.chdir(study)
-    code = [sys.executable, "-u", "-m", "deepself", "train", "study.yaml", "--model", "cnn"]
-    code += ["--fold", "1", "--checkpoint", "0.02", "--set", "models.cnn.training.epochs=90"]
+    code = ["train", "study.yaml", "--model", "cnn", "--fold", "1", "--checkpoint", "0.02"]
+    code += ["--set", "models.cnn.training.epochs=90"]
     folders = [study / name / "fold-1/seed-0" for name in ("whole", "killed")]
     whole, killed = ([*code, "--output", name] for name in ("whole", "killed"))
-    assert subprocess.run(whole, capture_output=True).returncode == 0
-    process = subprocess.Popen(killed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert call(whole).returncode == 0
+    process = Forked(killed)
     for line in process.stdout:
         if line.startswith("epoch 45/"):
             process.kill()
@@ -293,7 +292,7 @@ def test_killed_from_outside_they_are_the_same(study, monkeypatch):
     process.stdout.read()
     assert process.wait() == -9
     assert not (folders[1] / "run.json").exists()
-    again = subprocess.run(killed, capture_output=True, text=True)
+    again = call(killed)
     assert again.returncode == 0, again.stderr
     went_on = re.search(r"goes on from epoch (\d+)", again.stdout)
     assert went_on, again.stdout

@@ -17,6 +17,7 @@ from deepself.store.files import read_json
 from deepself.store.predictions import read_predictions
 from deepself.study.training import Training
 from deepself.training.stacked import obstacle
+from tests.forking import Forked, call
 from tests.tiny import make_study
 
 FILES = ("weights.safetensors", "predictions.csv")
@@ -78,11 +79,7 @@ def clear(folder, model):
 def test_together_gives_the_same_bytes(study, monkeypatch, model, threads):
     monkeypatch.chdir(study)
     expected = clear(study, model)
-    done = subprocess.run(
-        [sys.executable, "-m", "deepself", "train", "study.yaml", "--model", model, "--all",
-         "--threads", threads],
-        cwd=study, capture_output=True, text=True,
-    )  # fmt: skip
+    done = call(["train", "study.yaml", "--model", model, "--all", "--threads", threads], study)
     assert done.returncode == 0, done.stderr
     assert len(expected) == 6
     assert clear_after(study, model) == expected
@@ -212,10 +209,7 @@ def test_a_fold_that_fails_leaves_the_others_their_results(study, monkeypatch, c
         for row in rows[1:]:
             row[place] = "dev" if row[place] == "train" else row[place]
         folds.write_text("\n".join(",".join(row) for row in rows) + "\n")
-        code = [sys.executable, "-m", "deepself", "train", "study.yaml", "--model", "dense"]
-        done = subprocess.run(
-            [*code, "--all", "--threads", "2"], cwd=study, capture_output=True, text=True
-        )
+        done = call(["train", "study.yaml", "--model", "dense", "--all", "--threads", "2"], study)
     finally:
         folds.write_text(kept)
     assert done.returncode == 1
@@ -225,30 +219,38 @@ def test_a_fold_that_fails_leaves_the_others_their_results(study, monkeypatch, c
     assert made == {"fold-1", "fold-3"}
 
 
+LONG = ["train", "study.yaml", "--model", "cnn", "--all", "--threads", "2"]
+LONG += ["--checkpoint", "0.02", "--set", "models.cnn.training.epochs=60", "--output"]
+
+
+@pytest.fixture(scope="module")
+def whole(study):
+    """A longer training that nothing disturbs, in a process that has forked from none."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deepself", *LONG, "whole"],
+        cwd=study,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return study / "whole"
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
-def test_killed_while_together_it_goes_on(study, monkeypatch, sign):
+def test_killed_while_together_it_goes_on(study, whole, tmp_path, sign):
     """Also those runs that had ended: their checkpoints are kept until all have."""
-    monkeypatch.chdir(study)
-    code = [sys.executable, "-u", "-m", "deepself", "train", "study.yaml", "--model", "cnn"]
-    more = ["--all", "--threads", "2", "--checkpoint", "0.02", "--output", "killed"]
-    more += ["--set", "models.cnn.training.epochs=60"]
-    whole = subprocess.run(
-        [*code, *more[:-3], "whole", *more[-2:]], cwd=study, capture_output=True, text=True
-    )
-    assert whole.returncode == 0, whole.stderr
-    process = subprocess.Popen(
-        [*code, *more], cwd=study, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    killed = [*LONG, str(tmp_path / "killed")]
+    process = Forked(killed, study)
     for line in process.stdout:
         if "fold 3 seed 0: epoch 30/" in line:
             process.send_signal(sign)
             break
     process.stdout.read()
     assert process.wait() == (143 if sign == signal.SIGTERM else -9)
-    again = subprocess.run([*code, *more], cwd=study, capture_output=True, text=True)
+    again = call(killed, study)
     assert again.returncode == 0, again.stderr
     assert "goes on from epoch" in again.stdout
-    for run in sorted((study / "whole").glob("fold-*/seed-*")):
-        other = study / "killed" / run.relative_to(study / "whole")
+    for run in sorted(whole.glob("fold-*/seed-*")):
+        other = tmp_path / "killed" / run.relative_to(whole)
         for name in FILES:
             assert (run / name).read_bytes() == (other / name).read_bytes()

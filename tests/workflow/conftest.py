@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.sharing import copied, made_once
-from tests.tiny import make_study
+from tests.tiny import TOGETHER, make_study
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -57,7 +57,7 @@ class Workflow:
 
 @pytest.fixture
 def workflow(tmp_path):
-    make_study(tmp_path)
+    make_study(tmp_path, **TOGETHER)
     return Workflow(tmp_path)
 
 
@@ -65,11 +65,22 @@ def whole_study(near: Path) -> Workflow:
     """The tiny study after its whole run; all workers share it, so tests only look."""
 
     def make(folder: Path) -> None:
-        make_study(folder)
+        make_study(folder, **TOGETHER)
         status, output = Workflow(folder).run()
         assert status == 0, output
 
     return Workflow(made_once(near, "whole", make))
+
+
+def featured_study(near: Path) -> Path:
+    """Folder of the tiny study when its features are made, and nothing is trained."""
+
+    def make(folder: Path) -> None:
+        make_study(folder, **TOGETHER)
+        status, output = Workflow(folder).run("--until", "extract")
+        assert status == 0, output
+
+    return made_once(near, "featured", make)
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from deepself.cli import main
+from tests.sharing import copied
 from tests.studying import inside
 from tests.tiny import make_study
-from tests.workflow.conftest import REPOSITORY, Workflow
+from tests.workflow.conftest import REPOSITORY, Workflow, featured_study
 
 SNAKEFILE = f"""
 configfile: "config.yaml"
@@ -64,9 +65,9 @@ def foreign_workflow(folder):
 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):
-    """Its whole run."""
+    """Its run, over features that are there already."""
     folder = tmp_path_factory.mktemp("foreign")
-    make_study(folder)
+    copied(featured_study(folder), folder)
     workflow = foreign_workflow(folder)
     status, output = workflow.run()
     assert status == 0, output

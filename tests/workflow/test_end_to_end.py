@@ -63,7 +63,8 @@ def test_feature_setting_reruns_that_feature_and_its_models(whole_copy):
     change(whole_copy, lambda s: s["features"]["log_mel"].update(n_mels=12))
     planned = whole_copy.planned()
     assert planned["extract"] == 1
-    assert (planned["train"], planned["train_classifier"]) == (3, 3)  # cnn and svm, not dense
+    assert (planned["train"], planned["train_classifier_together"]) == (3, 1)  # cnn, svm
+    assert "train_together" not in planned  # dense
     assert "check" not in planned
 
 
@@ -85,7 +86,7 @@ def test_order_of_keys_reruns_no_job_but_the_report(whole_copy):
 def test_override_on_the_command_line_counts(whole_copy):
     override = 'models={"dense": {"training": {"epochs": 4}}}'
     planned = whole_copy.planned("--config", override)
-    assert planned["train"] == 3
+    assert planned["train_together"] == 1
 
 
 def test_second_study_shares_the_features(whole_copy):
@@ -106,8 +107,9 @@ def test_changed_recording_renews_its_modality_alone(whole_copy):
     make = whole_copy.folder / "recordings/files/low-1.csv"
     make.write_text(make.read_text().replace("-", "", 1))
     before = {f.name for f in whole_copy.folder.glob("results/features/*.h5")}
-    status, output = whole_copy.run()
+    status, output = whole_copy.run("score")
     assert status == 0, output
     after = {f.name for f in whole_copy.folder.glob("results/features/*.h5")}
     assert {name.split("-")[0] for name in after - before} == {"waveform"}
-    assert output.count("rule train:") == 3  # dense reads it; the folds are as before
+    assert "rule train:" not in output
+    assert output.count("rule train_together:") == 1  # dense reads it; the folds are as before

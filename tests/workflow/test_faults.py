@@ -8,8 +8,9 @@ import time
 import pytest
 import soundfile
 
-from tests.tiny import RATE, write_study
-from tests.workflow.conftest import REPOSITORY
+from tests.sharing import copied
+from tests.tiny import RATE, TOGETHER, write_study
+from tests.workflow.conftest import REPOSITORY, Workflow, featured_study
 
 
 def clear_line(output, message):
@@ -104,13 +105,20 @@ def test_fault_loses_nothing_and_its_mending_goes_on(whole_copy):
     assert "rule extract" not in output
 
 
-def test_model_that_fails_leaves_the_others_their_runs_and_no_table(workflow):
-    write_study(workflow.folder, models__cnn__training={"epochs": 3, "lr": 1e30})
+def test_model_that_fails_leaves_the_others_their_runs_and_no_table(featured):
+    workflow = featured
+    write_study(workflow.folder, models__cnn__training={"epochs": 3, "lr": 1e30}, **TOGETHER)
     status, output = workflow.run()
     assert status != 0
     clear_line(output, "models.cnn (feature log_mel (1, 16, 8)): epoch ")
     assert {path.parts[-4] for path in trained(workflow)} == {"svm", "dense"}
     assert not (workflow.results / "scores.csv").exists()
+
+
+@pytest.fixture
+def featured(tmp_path):
+    """The tiny study when its features are made."""
+    return Workflow(copied(featured_study(tmp_path), tmp_path / "study"))
 
 
 @pytest.fixture
@@ -149,7 +157,8 @@ def test_killed_at_three_stages_ends_in_the_same_bytes(workflow, undisturbed):
     assert (workflow.results / "scores.csv").read_bytes() == undisturbed
 
 
-def test_number_of_cores_changes_no_score(workflow, undisturbed):
+def test_number_of_cores_changes_no_score(featured, undisturbed):
+    workflow = featured
     status, output = workflow.run("--cores", "1", "score")
     assert status == 0, output
     assert (workflow.results / "scores.csv").read_bytes() == undisturbed

@@ -1,4 +1,4 @@
-"""Six models of the demo on five folds: in jobs of their own, and all folds of a model in one."""
+"""Six models of the demo on three folds: one run after another, and all folds of a model in one."""
 
 import shutil
 from pathlib import Path
@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deepself.cli import main
 from deepself.store.files import read_json, read_table
+from tests.studying import finish_apart, inside
 from tests.workflow.conftest import REPOSITORY, Workflow
 
-EPOCHS = 2
+EPOCHS, FOLDS = 2, 3
 
 
 def study(folds, name):
     """The demo's study with a sixth model, shorter."""
     text = yaml.safe_load((REPOSITORY / "config/demo.yaml").read_text())
     text["name"] = name
+    text["splits"]["folds"] = FOLDS
     text["models"]["picture_svm"] = {"feature": "picture", "classifier": {"type": "linear_svm"}}
     text["models"]["picture_and_tone"]["network"]["branches"]["picture"]["initialise"] = (
         "picture_cnn"
@@ -27,10 +30,10 @@ def study(folds, name):
     return text
 
 
-def run(folder, folds, name, *target):
+def run(folder, folds, name):
     workflow = Workflow(folder)
     (folder / "study.yaml").write_text(yaml.safe_dump(study(folds, name), sort_keys=False))
-    status, output = workflow.run(*target)
+    status, output = workflow.run()
     assert status == 0, output
     return workflow
 
@@ -38,9 +41,10 @@ def run(folder, folds, name, *target):
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     folder = tmp_path_factory.mktemp("folds")
-    run(folder, "apart", "apart", "score")
-    first = {path.name for path in folder.glob("results/apart/logs/train/*/*.log")}
-    assert len(first) == 5
+    (folder / "study.yaml").write_text(yaml.safe_dump(study("apart", "apart"), sort_keys=False))
+    with inside(folder):
+        assert main(["demo", "data/demo"]) == 0
+    finish_apart(folder)
     return run(folder, "together", "together"), folder / "results"
 
 
@@ -51,14 +55,14 @@ def test_scores_are_equal(both):
     assert {row["name"] for row in scores[0] if row["kind"] == "model"} == set(
         study("", "")["models"]
     )
-    assert len({row["fold"] for row in scores[0]}) == 5
+    assert len({row["fold"] for row in scores[0]}) == FOLDS
 
 
 def test_weights_and_predictions_are_equal_to_the_byte(both):
     _, results = both
     files = [*results.glob("apart/runs/*/*/*/weights.safetensors")]
     files += results.glob("apart/runs/*/*/*/predictions.csv")
-    assert len(files) == 2 * 6 * 5
+    assert len(files) == 2 * 6 * FOLDS
     for file in files:
         other = results / "together" / file.relative_to(results / "apart")
         assert file.read_bytes() == other.read_bytes(), file
@@ -93,11 +97,11 @@ def test_folds_side_by_side_end_nearly_the_same(both, tmp_path):
     status, output = Workflow(folder).run()
     assert status == 0, output
     record = read_json(folder / "results/batched/runs/wave_cnn/fold-1/seed-0/run.json")
-    assert any("5 runs side by side" in note for note in record["notes"])
+    assert any(f"{FOLDS} runs side by side" in note for note in record["notes"])
     scores = {}
     for name in ("apart", "batched"):
         rows = read_table(folder / "results" / name / "scores.csv")
         own = [row for row in rows if row["name"] == "wave_cnn" and row["partition"] == "test"]
         scores[name] = [float(row["uar"]) for row in own]
-    assert len(scores["batched"]) == 5
+    assert len(scores["batched"]) == FOLDS
     assert scores["batched"] == pytest.approx(scores["apart"], abs=0.02)

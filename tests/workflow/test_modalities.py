@@ -60,6 +60,7 @@ def finished(tmp_path_factory):
     signal, rate = soundfile.read(files / "high-2.wav")
     soundfile.write(files / "high-2.wav", signal[:300], rate)
     for model in MODELS.values():
+        model["folds"] = "together"
         if "network" in model:
             model["training"] = {"epochs": 3, "batch_size": 8, "lr": 0.01}
     write_study(
@@ -134,7 +135,7 @@ def test_branches_read_their_features_and_start_from_a_run(finished):
 def test_a_change_to_a_run_reaches_the_branches_that_start_from_it(finished):
     change = "models={sound: {training: {lr: 0.02}}}"
     planned = finished.planned("--config", change)
-    assert planned["train"] == 6
+    assert planned["train_together"] == 2
 
 
 def test_second_run_does_nothing(finished):

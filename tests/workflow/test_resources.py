@@ -5,6 +5,9 @@ import re
 
 import pytest
 
+from tests.sharing import copied, made_once
+from tests.tiny import make_study
+from tests.workflow.conftest import Workflow
 from tests.workflow.test_end_to_end import change
 
 
@@ -15,10 +18,15 @@ def asked(output, rule):
 
 
 @pytest.fixture
-def checked(workflow):
-    status, output = workflow.run("results/tiny/folds.csv")
-    assert status == 0, output
-    return workflow
+def checked(tmp_path):
+    """The tiny study after its split, made once and copied."""
+
+    def make(folder):
+        make_study(folder)
+        status, output = Workflow(folder).run("results/tiny/folds.csv")
+        assert status == 0, output
+
+    return Workflow(copied(made_once(tmp_path, "checked", make), tmp_path / "study"))
 
 
 def test_jobs_ask_for_what_was_planned(checked):

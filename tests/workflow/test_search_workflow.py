@@ -20,7 +20,7 @@ def searched(folder, choose):
         models__cnn=None,
         models__svm=None,
         models__dense__training__lr=RATES,
-        models__dense__search={"method": "tpe", "trials": 3, "choose": choose, "parallel": 2},
+        models__dense__search={"method": "tpe", "trials": 2, "choose": choose, "parallel": 2},
     )
     return Workflow(folder)
 
@@ -51,7 +51,7 @@ AFTER = {"train": 3, "score": 1, "map": 1, "report": 1, "track": 1, "all": 1}
 
 def test_final_runs_take_what_the_search_chose(finished):
     workflow, choose = finished
-    assert len(list(workflow.results.glob("trials/dense/*/*/trial.json"))) == 3 * 3
+    assert len(list(workflow.results.glob("trials/dense/*/*/trial.json"))) == 2 * 3
     for fold in ("1", "2", "3"):
         part = f"fold-{fold}" if choose == "nested" else "all"
         chosen = read_json(workflow.results / f"searches/dense/{part}.json")
@@ -70,7 +70,7 @@ def test_second_run_of_a_search_does_nothing(finished):
 
 def test_more_trials_run_those_alone_and_what_follows(copied):
     workflow, choose = copied
-    change(workflow, trials=4)
+    change(workflow, trials=3)
     chosen = {"choose": 3 if choose == "nested" else 1}
     assert workflow.planned() == {"trial": 3, **chosen, **AFTER}
 
@@ -87,4 +87,4 @@ def test_another_seed_trains_runs_but_no_trials(copied):
 def test_another_way_to_search_runs_all_anew(copied):
     workflow, _ = copied
     change(workflow, method="random")
-    assert workflow.planned()["trial"] == 9
+    assert workflow.planned()["trial"] == 6

@@ -1,7 +1,7 @@
 """Snakemake leaves a run's snapshots where they are, and a rerun leaves none of before."""
 
 from deepself.store.files import read_json
-from tests.tiny import make_study
+from tests.tiny import make_recordings, write_study
 from tests.workflow.conftest import Workflow
 
 TARGET = "results/tiny/runs/dense/fold-1/seed-0/run.json"
@@ -15,7 +15,7 @@ def study(folder, cycles, snapshots):
         "snapshots": snapshots,
     }
     model = {"feature": "trace", "network": {"type": "dense", "hidden": [8]}}
-    make_study(
+    write_study(
         folder,
         models={"dense": {**model, "training": training}},
         fusions=None,
@@ -34,6 +34,7 @@ def files(count):
 
 def test_snapshots_stay_and_stale_ones_go(tmp_path):
     workflow = Workflow(tmp_path)
+    make_recordings(tmp_path / "recordings")
     for cycles, snapshots, count in ((3, True, 3), (2, True, 2), (2, False, 0)):
         study(tmp_path, cycles, snapshots)
         status, output = workflow.run(TARGET)

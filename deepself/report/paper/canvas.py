@@ -63,7 +63,7 @@ def drawing(width: float, height: float, folder: Path, name: str) -> Iterator[An
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # found once, it serves both files
+        figure.set_layout_engine(None)  # found once, it serves both files; each is drawn once
         for suffix, metadata in ((".svg", {"Date": None}), (".pdf", {"CreationDate": None})):
             with atomic_path(folder / f"{name}{suffix}") as temporary:
                 figure.savefig(temporary, format=suffix[1:], metadata=metadata)

@@ -43,8 +43,8 @@ def export(study: Study, layout: Layout) -> tuple[list[Path], list[Path]]:
     for folder in (layout.tables, layout.figures):
         for path in ours(folder):
             path.unlink()
-    _write_tables(study, layout, ranked)
-    _draw_figures(study, layout, ranked)
+    write_tables(study, layout, ranked)
+    draw_figures(study, layout, ranked)
     return ours(layout.tables), ours(layout.figures)
 
 
@@ -54,7 +54,8 @@ def ours(folder: Path) -> list[Path]:
     return sorted(path for path in there if OURS.fullmatch(path.name) and path.is_file())
 
 
-def _write_tables(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> None:
+def write_tables(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> None:
+    """Write the tables alone."""
     dataset = read_dataset(layout)
     pairs = comparisons(layout)
     found = require_complete(study, layout)
@@ -77,7 +78,8 @@ def _write_tables(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> Non
         write_all(table, layout.tables, study.name)
 
 
-def _draw_figures(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> None:
+def draw_figures(study: Study, layout: Layout, ranked: Sequence[Ranked]) -> None:
+    """Draw the figures alone."""
     folder, classes = layout.figures, read_dataset(layout)["classes"]
     pairs, over_folds = by_pair(comparisons(layout)), mean_ranks(ranked)
     figures.forest(ranked, 1 / len(classes), folder)

@@ -1,0 +1,184 @@
+"""Processes that need not import PyTorch, which takes seconds: they are forked from one that has.
+
+What they are forked from has imported some modules and has done nothing else. So they are like any
+fresh process, save that these modules are there: what is about starting or importing starts a
+process of its own.
+"""
+
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[1]
+TRAINING = ("h5py", "safetensors.numpy", "deepself.training.run", "deepself.training.together")
+TRACKING = ("mlflow", "deepself.tracking.log")
+
+
+class Forked:
+    """A process of a verb or of code, used like one of `subprocess`.
+
+    Parameters
+    ----------
+    arguments
+        Of the verb; where there is `code`, its `sys.argv`.
+    cwd
+        The folder in which it runs.
+    code
+        Python code, in place of a verb.
+    together
+        Standard error goes where the output goes.
+    imported
+        Modules that are there already.
+    """
+
+    def __init__(
+        self,
+        arguments: list[str],
+        cwd: Path | None = None,
+        code: str | None = None,
+        together: bool = True,
+        imported: tuple[str, ...] = TRAINING,
+    ):
+        request = {
+            "arguments": arguments,
+            "code": code,
+            "cwd": str(cwd or Path.cwd()),
+            "environment": dict(os.environ),
+        }
+        into, self.stdin = _pipe("w", toward=True)
+        self.stdout, out = _pipe("r")
+        self.stderr, error = (None, out) if together else _pipe("r")
+        self._told, report = _pipe("r")
+        files = [into, out, error, report]
+        with tempfile.TemporaryFile("w+") as asked:
+            json.dump(request, asked)
+            asked.seek(0)
+            socket.send_fds(_server(imported), [b"."], [*files, asked.fileno()])
+        for file in set(files):
+            os.close(file)
+        self.pid = int(self._told.readline())
+        self.returncode: int | None = None
+
+    def wait(self) -> int:
+        if self.returncode is None:
+            self.returncode = int(self._told.readline())
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        ended = self.returncode is not None or select.select([self._told], [], [], 0)[0]
+        if not ended:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self) -> tuple[str, str | None]:
+        """All that is left of its output and of its errors, which must be few."""
+        self.stdin.close()
+        said = self.stdout.read(), self.stderr.read() if self.stderr else None
+        self.wait()
+        return said
+
+
+def call(
+    arguments: list[str], cwd: Path | None = None, code: str | None = None
+) -> subprocess.CompletedProcess:
+    """Run a verb or code to its end."""
+    process = Forked(arguments, cwd, code, together=False)
+    out, error = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.wait(), out, error)
+
+
+def _pipe(mode: str, toward: bool = False) -> tuple[Any, Any]:
+    """Its ends to read and to write, one of which is a file."""
+    reading, writing = os.pipe()
+    return (reading, os.fdopen(writing, mode)) if toward else (os.fdopen(reading, mode), writing)
+
+
+@cache
+def _server(modules: tuple[str, ...]) -> socket.socket:
+    """A socket of the process that forks, which ends with this one."""
+    own, other = socket.socketpair()
+    program = f"import tests.forking as f; f.run(f.serve({other.fileno()}, {modules}))"
+    paths = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", program],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdin=subprocess.DEVNULL,
+        pass_fds=[other.fileno()],
+    )
+    other.close()
+
+    def end() -> None:
+        own.close()
+        process.wait()
+
+    atexit.register(end)
+    return own
+
+
+def serve(number: int, modules: tuple[str, ...]) -> dict[str, Any] | None:
+    """Fork for each request; what is asked of it in the process that is forked, else nothing."""
+    for name in modules:
+        import_module(name)
+    asked = socket.socket(fileno=number)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that none is left behind
+    while True:
+        message, files, *_ = socket.recv_fds(asked, 1, 5)
+        if not message:
+            return None
+        if os.fork() == 0:
+            asked.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            *streams, request = files
+            with open(request) as file:
+                return _watch(json.load(file), streams)
+        for file in files:
+            os.close(file)
+
+
+def _watch(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
+    """Tell of a process that it has started and how it has ended; come back in that process."""
+    *streams, report = files
+    pid = os.fork()
+    if pid == 0:
+        os.close(report)
+        for number, file in enumerate(streams):
+            os.dup2(file, number)
+            os.close(file)
+        return request
+    for file in streams:
+        os.close(file)
+    os.write(report, f"{pid}\n".encode())
+    _, status = os.waitpid(pid, 0)
+    with suppress(BrokenPipeError):  # of whoever does not want to know
+        os.write(report, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    os._exit(0)
+
+
+def run(request: dict[str, Any] | None) -> None:
+    """Be the process that was asked for."""
+    if request is None:
+        return
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["cwd"])
+    sys.stdout.reconfigure(line_buffering=True)
+    sys.argv = ["deepself", *request["arguments"]]
+    if request["code"] is None:
+        from deepself.cli import main
+
+        sys.exit(main(request["arguments"]))
+    exec(compile(request["code"], "<string>", "exec"), {"__name__": "__main__"})
