@@ -4,6 +4,7 @@
 # make reliability                   the table of faults, from the tests that make them
 # make check                         formatting, lint and types, as CI has them
 # make docs                          the pages that are made from the code
+# make paper                         the studies of docs/results.md, and that page
 # make ui                            the MLflow page
 VENV ?= .venv
 STUDY ?= config/demo.yaml
@@ -14,7 +15,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-.PHONY: study test reliability check schema-check docs docs-check ui lock clean
+.PHONY: study test reliability check schema-check docs docs-check paper ui lock clean
 
 study: $(VENV)/.run
 	snakemake --cores $(CORES) --configfile $(STUDY)
@@ -46,6 +47,12 @@ docs: $(VENV)/.dev
 
 docs-check: $(VENV)/.dev
 	deepself networks --markdown | diff - docs/networks.md
+
+# What a machine without a GPU runs in hours; what stands in results/ is not run again.
+PAPER ?= bonn_published bonn_seizure bonn_states bonn_sets esc10_published esc10_transfer fer2013_small
+paper: $(VENV)/.run
+	for study in $(PAPER); do snakemake --cores $(CORES) --configfile config/$$study.yaml; done
+	python docs/results.py results docs/results.md
 
 ui: $(VENV)/.run
 	mlflow ui --backend-store-uri sqlite:///results/mlflow.db --port $(PORT)

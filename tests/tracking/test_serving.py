@@ -15,7 +15,7 @@ from tests.studying import finished_once
 from tests.tracking.servers import free_port
 from tests.tracking.serving import Server, encoded, rubbish, served, sound
 
-FUZZED = 200
+FUZZED = 1000
 
 
 @pytest.fixture(scope="module")
