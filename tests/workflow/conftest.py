@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from deepself.study import Layout, load
+from deepself.study.identity import feature_file
 from tests.sharing import copied, made_once
+from tests.studying import inside
 from tests.tiny import TOGETHER, make_study
 
 REPOSITORY = Path(__file__).parents[2]
@@ -77,7 +80,13 @@ def featured_study(near: Path) -> Path:
 
     def make(folder: Path) -> None:
         make_study(folder, **TOGETHER)
-        status, output = Workflow(folder).run("--until", "extract")
+        workflow = Workflow(folder)
+        status, output = workflow.run("split")  # which names the files of the features
+        assert status == 0, output
+        with inside(folder):
+            study, layout = load("study.yaml"), Layout("tiny")
+            wanted = [str(feature_file(study, layout, name)) for name in ("log_mel", "trace")]
+        status, output = workflow.run(*wanted)
         assert status == 0, output
 
     return made_once(near, "featured", make)

@@ -15,29 +15,25 @@ import pytest
 
 from tests.sharing import copied, made_once
 from tests.studying import finish_apart
-from tests.tiny import TOGETHER, make_recordings, write_study
+from tests.tiny import make_recordings, write_study
 from tests.workflow.conftest import Workflow
 
 FEATURE = {"kind": "log_mel", "modality": "audio", "n_fft": 128, "hop_length": 1, "n_mels": 16}
-CHANGES = {
-    "features__log_mel": {**FEATURE, "compression": "gzip"},
-    "fusions": {},
-    **TOGETHER,
-}
+CHANGES = {"features__log_mel": {**FEATURE, "compression": "gzip"}, "fusions": {}}
 """A feature that is written in two parts, and is larger than what Snakemake takes checksums of."""
 
 LONG = {"models__cnn__training": {"epochs": 80, "batch_size": 8, "lr": 0.001}}
 """A network that trains for long enough to be hit."""
 
 
-def make(folder: Path, until: str = "split", **changes: Any) -> Workflow:
-    """The study in a folder, with 72 recordings, after all jobs of a rule and those before it."""
+def make(folder: Path, **changes: Any) -> Workflow:
+    """The study in a folder, with 72 recordings, which are checked and split."""
 
-    def prepare(place: Path) -> None:
-        status, output = begin(place, **changes).run("--until", until)
+    def split(place: Path) -> None:
+        status, output = begin(place, **changes).run("split")
         assert status == 0, output
 
-    return Workflow(copied(made_once(folder, f"{until}-{_name(changes)}", prepare), folder))
+    return Workflow(copied(made_once(folder, f"split-{_name(changes)}", split), folder))
 
 
 def begin(folder: Path, **changes: Any) -> Workflow:

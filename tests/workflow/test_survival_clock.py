@@ -69,7 +69,7 @@ def test_clock_was_ahead_for_the_first_half(tmp_path):
 
 
 def test_clock_is_set_back_while_the_study_runs(tmp_path):
-    study = make(tmp_path, "extract", **LONG)
+    study = make(tmp_path, **LONG)
     process = study.start("score")
     wait_for(process, lambda: runs(study) >= 2 and "epoch" in log(study, "train/cnn/fold-1-seed-0"))
     shift(study.results.parent, 1)

@@ -20,6 +20,7 @@ from tests.workflow.survival import (
 
 def test_recording_that_is_gone_before_it_is_needed(tmp_path):
     study = make(tmp_path)
+    assert study.run("split")[0] == 0
     sound = tmp_path / "recordings/files/low-1.wav"
     process = study.start("score")
     wait_for(process, lambda: list(tmp_path.glob(".snakemake/locks/*")))  # it has seen all files

@@ -5,7 +5,6 @@ import signal
 from contextlib import suppress
 
 from tests.reliability import record
-from tests.tiny import APART
 from tests.workflow.survival import (
     LONG,
     clear_line,
@@ -69,7 +68,7 @@ def test_feature_that_will_not_fit_is_refused(tmp_path):
 
 
 def test_full_disk_while_runs_are_written(tmp_path):
-    study = make(tmp_path, "extract", **APART)
+    study = make(tmp_path)
     with disk(tmp_path / "results/tiny/runs", "110k") as mounted:
         status, output = study.run("score")
         assert status != 0
@@ -96,7 +95,7 @@ def test_full_disk_while_runs_are_written(tmp_path):
 
 
 def test_full_disk_while_a_checkpoint_is_written(tmp_path):
-    study = make(tmp_path, "extract", **LONG)
+    study = make(tmp_path, **LONG)
     with disk(tmp_path / "results/tiny/runs", "1m") as mounted:
         process = study.start("score")
         wait_for(process, lambda: "epoch" in log(study, "train/cnn/fold-1-seed-0"))
