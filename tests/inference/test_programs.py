@@ -111,7 +111,8 @@ def test_front_ends_of_published_networks_are_the_same(loud, fold):
 @pytest.mark.parametrize("fold", ["log_mel_cnn", "svm", "borda", "geometric_mean"])
 def test_calibrated_probabilities_are_the_same(small, fold):
     plain, calibrated = small.wanted(fold), small.wanted(fold, calibrated=True)
-    assert np.abs(plain - calibrated).max() > 0.01
+    # Some of what is drawn is nearly even, some nearly sure: of both the logarithm changes.
+    assert np.abs(np.log(plain) - np.log(calibrated)).max() > 0.05
     require_same(small, fold, calibrated=True)
 
 
