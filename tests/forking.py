@@ -14,7 +14,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[1]
 TRAINING = ("h5py", "safetensors.numpy", "deepself.training.run", "deepself.training.together")
 TRACKING = ("mlflow", "deepself.tracking.log")
+LIMIT = 120  # seconds that a process may take
 
 
 class Forked:
@@ -72,7 +75,8 @@ class Forked:
 
     def wait(self) -> int:
         if self.returncode is None:
-            self.returncode = int(self._told.readline())
+            with self._limited():
+                self.returncode = int(self._told.readline())
         return self.returncode
 
     def send_signal(self, number: int) -> None:
@@ -87,9 +91,24 @@ class Forked:
     def communicate(self) -> tuple[str, str | None]:
         """All that is left of its output and of its errors, which must be few."""
         self.stdin.close()
-        said = self.stdout.read(), self.stderr.read() if self.stderr else None
+        with self._limited():
+            said = self.stdout.read(), self.stderr.read() if self.stderr else None
         self.wait()
         return said
+
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """End the process where it takes too long, which its status then says."""
+        timer = threading.Timer(LIMIT, self._end)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _end(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
 
 def call(
