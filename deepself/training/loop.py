@@ -18,7 +18,6 @@ from deepself.training.course import Course, Pass
 from deepself.training.energy import Energy
 from deepself.training.fine_tuning import Thawing
 from deepself.training.finite import Finite, NotFiniteError
-from deepself.training.linear_head import fit_head
 from deepself.training.losses import Loss, OwnLoss, weights_for
 from deepself.training.optimisers import make_optimiser
 from deepself.training.partitions import Partition
@@ -255,6 +254,9 @@ class Loop:
         """Fit the classifier of a network that learns without labels."""
         if not isinstance(self.network, Unsupervised):
             return
+        # Not above: it brings the classifiers, which jobs of all other networks do without.
+        from deepself.training.linear_head import fit_head
+
         train, dev = (self._asked(embeddings, one) for one in (self._train, self._dev))
         fit_head(self.network, (train, dev), self._train, self._dev, self._classes)
 
