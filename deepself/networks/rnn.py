@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -84,14 +85,9 @@ class Recurrent(nn.Module):
         Steps beyond an item's length have no effect on its vector.
         """
         steps = sequence.shape[1]
-        if lengths is None:
-            output, state = self.layers(sequence)
-        else:
+        if lengths is not None:
             lengths = lengths.clamp(1, steps)
-            packed = pack_padded_sequence(
-                sequence, lengths.cpu(), batch_first=True, enforce_sorted=False
-            )
-            output, state = self.layers(packed)
+        output, state = read(self.layers, sequence, lengths)
         if self.readout == "last":
             hidden = state[0] if isinstance(state, tuple) else state  # an LSTM adds its cells
             return torch.cat(tuple(hidden[-self.directions :]), dim=1)
@@ -102,6 +98,21 @@ class Recurrent(nn.Module):
         if self.attention is not None:
             return self.attention(output, valid_steps(lengths, steps))
         return output.sum(dim=1) / lengths.unsqueeze(1)  # padded with zeros
+
+
+def read(layers: nn.RNNBase, sequence: Tensor, lengths: Tensor | None) -> tuple[Any, Any]:
+    """What recurrent layers give of ``(batch, steps, features)``, by true lengths from 1 to steps.
+
+    Returns
+    -------
+    tuple
+        The outputs, packed where there are lengths; and the last states, as torch gives them.
+    """
+    if lengths is None:
+        return layers(sequence)
+    return layers(
+        pack_padded_sequence(sequence, lengths.cpu(), batch_first=True, enforce_sorted=False)
+    )
 
 
 class RNN(Network):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
 from deepself.networks.base import Unsupervised, check_input
 from deepself.networks.layers import at_least, choose, valid_steps
-from deepself.networks.rnn import CELLS, as_sequence, per_step
+from deepself.networks.rnn import CELLS, as_sequence, per_step, read
 
 AUTOENCODER_CELLS = ("rnn", "gru")  # an LSTM's cells would be a second state to hand over
 
@@ -83,14 +82,9 @@ class RNNAutoencoder(Unsupervised):
     def embed(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Give the embedding ``(batch, embedding_size)`` of each item's true ``lengths``."""
         sequence = as_sequence(x)
-        if lengths is None:
-            _, states = self.encoder(sequence)
-        else:
+        if lengths is not None:
             lengths = lengths.clamp(1, sequence.shape[1])
-            packed = pack_padded_sequence(
-                sequence, lengths.cpu(), batch_first=True, enforce_sorted=False
-            )
-            _, states = self.encoder(packed)
+        _, states = read(self.encoder, sequence, lengths)
         return self.bottleneck(states.transpose(0, 1).flatten(1))
 
     def learn(self, x: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:

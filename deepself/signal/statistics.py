@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-STATISTICS = ("mean", "deviation", "least", "greatest")
+_BY_NAME: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda rows: rows.mean(-1),
+    "deviation": lambda rows: rows.std(-1, correction=0),
+    "least": lambda rows: rows.amin(-1),
+    "greatest": lambda rows: rows.amax(-1),
+}
+
+STATISTICS = tuple(_BY_NAME)
 """What :func:`statistics` takes."""
 
 
@@ -37,10 +44,4 @@ def statistics(values: Tensor, wanted: Sequence[str]) -> Tensor:
         known = ", ".join(STATISTICS)
         raise ValueError(f"unknown statistic {', '.join(unknown) or 'none'} (known: {known})")
     rows = values.detach().float().flatten(1, -2)
-    found = {
-        "mean": lambda: rows.mean(-1),
-        "deviation": lambda: rows.std(-1, correction=0),
-        "least": lambda: rows.amin(-1),
-        "greatest": lambda: rows.amax(-1),
-    }
-    return torch.cat([found[name]() for name in wanted], dim=1)
+    return torch.cat([_BY_NAME[name](rows) for name in wanted], dim=1)

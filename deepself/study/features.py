@@ -2,9 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
-from deepself.study.base import Cached, Strict
+from deepself.study.base import Cached, Strict, unique
 from deepself.study.joined import AnyJoined, Joined
 
 Scale = Literal["magnitude", "power", "db"]
@@ -274,6 +281,11 @@ class Statistics(Cached):
         min_length=1,
         description="Of each row: mean, deviation, least, greatest, in the order that is given.",
     )
+
+    @field_validator("statistics")
+    @classmethod
+    def _are_different(cls, statistics: list[Statistic]) -> list[Statistic]:
+        return unique(statistics)
 
 
 AnySignalFeature = (

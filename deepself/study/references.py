@@ -85,7 +85,8 @@ def _features(study: Study) -> Iterator[Problem]:
         elif isinstance(spec, Rendered):
             yield from _rendered(study, path, spec)
         elif isinstance(spec, Statistics):
-            yield from _statistics(study, path, spec)
+            kinds, otherwise = (*SPECTRAL, *WAVEFORMS), "neither a spectral image nor a waveform"
+            yield from _made_of(study, path, spec.of, kinds, otherwise)
         elif isinstance(spec, Joined):
             yield from join_problems(study, name, spec)
         else:
@@ -144,29 +145,24 @@ def _wavelet(path: str, name: str) -> Iterator[Problem]:
         yield path, unknown("wavelet", name, families or pywt.wavelist(kind="continuous"))
 
 
-def _rendered(study: Study, path: str, spec: Rendered) -> Iterator[Problem]:
-    source = study.features.get(spec.of)
+def _made_of(
+    study: Study, path: str, of: str, kinds: Iterable[str], otherwise: str
+) -> Iterator[Problem]:
+    """What is wrong of the feature that another is made from: it is unknown, or of a wrong kind."""
+    source = study.features.get(of)
     if source is None:
-        yield f"{path}.of", unknown("feature", spec.of, study.features)
-    elif source.kind not in SPECTRAL:
-        yield f"{path}.of", f"{spec.of} is of kind {source.kind}, which is no spectral image"
+        yield f"{path}.of", unknown("feature", of, study.features)
+    elif source.kind not in kinds:
+        yield f"{path}.of", f"{of} is of kind {source.kind}, which is {otherwise}"
+
+
+def _rendered(study: Study, path: str, spec: Rendered) -> Iterator[Problem]:
+    yield from _made_of(study, path, spec.of, SPECTRAL, "no spectral image")
     if spec.colormap not in COLORMAPS:
         from matplotlib import colormaps
 
         if spec.colormap not in colormaps:
             yield f"{path}.colormap", unknown("colour map", spec.colormap, ["grey", *colormaps])
-
-
-def _statistics(study: Study, path: str, spec: Statistics) -> Iterator[Problem]:
-    source = study.features.get(spec.of)
-    if source is None:
-        yield f"{path}.of", unknown("feature", spec.of, study.features)
-    elif source.kind not in (*SPECTRAL, *WAVEFORMS):
-        wanted = "neither a spectral image nor a waveform"
-        yield f"{path}.of", f"{spec.of} is of kind {source.kind}, which is {wanted}"
-    twice = sorted({name for name in spec.statistics if spec.statistics.count(name) > 1})
-    if twice:
-        yield f"{path}.statistics", f"{', '.join(twice)} stands there twice"
 
 
 def _embedding(study: Study, path: str, spec: Embedding) -> Iterator[Problem]:

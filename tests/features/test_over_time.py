@@ -76,7 +76,7 @@ def test_of_a_recording_that_was_filled_up_its_true_length_counts(tmp_path, monk
     [
         ("features.shape.of=mfc", "features.shape.of: unknown feature 'mfc'"),
         ("features.shape.of=rate", "rate is of kind statistics, which is neither a spectral"),
-        ("features.shape.statistics=[mean, mean]", "mean stands there twice"),
+        ("features.shape.statistics=[mean, mean]", "'mean' stands there twice"),
         ("features.shape.statistics=[mode]", "features.shape.statistics"),
         ("features.crossings.frame_length=0", "features.crossings.frame_length"),
     ],
