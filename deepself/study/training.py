@@ -45,7 +45,8 @@ class FineTuning(Strict):
 
     @model_validator(mode="after")
     def _all_is_used(self) -> "FineTuning":
-        if self.train in ("all", "head") and "epochs" in self.model_fields_set:
+        default = type(self).model_fields["epochs"].default  # a study that is written out names it
+        if self.train in ("all", "head") and self.epochs != default:
             raise ValueError(f"epochs is for head_first and gradual; train is {self.train}")
         if self.train == "head" and self.lr_decay < 1:
             raise ValueError("lr_decay is for several stages; train is head")
