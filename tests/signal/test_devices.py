@@ -18,6 +18,8 @@ FUNCTIONS = {
     "mfcc": lambda x: signal.mfcc(x, 8000.0, n_mels=10, n_mfcc=5, **FOURIER),
     "chroma": lambda x: signal.chroma(x, 8000.0, **FOURIER),
     "deltas": lambda x: signal.deltas(x.unflatten(-1, (30, -1)), 2),
+    "zero_crossing_rate": lambda x: signal.zero_crossing_rate(x, frame_length=256, hop_length=100),
+    "statistics": lambda x: signal.statistics(x.unflatten(-1, (30, -1)), signal.STATISTICS),
     "scalogram": lambda x: signal.scalogram(x, 8000.0, frequencies=[50.0, 100.0, 900.0]),
     "scalogram, complex": lambda x: signal.scalogram(
         x, 8000.0, wavelet="cmor1.5-1.0", frequencies=[50.0, 900.0], hop_length=7, scale="db"
