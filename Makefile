@@ -2,7 +2,7 @@
 # make study STUDY=config/esc10.yaml another study
 # make test                          set up, and pass the tests
 # make reliability                   the table of faults, from the tests that make them
-# make check                         formatting, lint and types, as CI has them
+# make check                         formatting, types and lint, as CI has them
 # make docs                          the pages that are made from the code
 # make paper                         the studies of docs/results.md, and that page
 # make ui                            the MLflow page
@@ -15,7 +15,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -eu -o pipefail -c
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-.PHONY: study test reliability check schema-check docs docs-check paper ui lock clean
+.PHONY: study test reliability check style types lint schema-check docs docs-check paper ui lock clean
 
 study: $(VENV)/.run
 	snakemake --cores $(CORES) --configfile $(STUDY)
@@ -31,11 +31,17 @@ reliability: $(VENV)/.dev
 	OMP_NUM_THREADS=1 python -m pytest tests/workflow/test_survival_*.py tests/cluster
 	python -m tests.reliability $(DEEPSELF_RELIABILITY)
 
-check: $(VENV)/.dev schema-check docs-check
+check: style types lint schema-check docs-check
+
+style: $(VENV)/.dev
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
+
+types: $(VENV)/.dev
 	mypy
+
+lint: $(VENV)/.dev
 	snakemake --lint
 
 schema-check: $(VENV)/.dev

@@ -9,6 +9,7 @@ import atexit
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,12 +21,30 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 REPOSITORY = Path(__file__).parents[1]
 TRAINING = ("h5py", "safetensors.numpy", "deepself.training.run", "deepself.training.together")
 TRACKING = ("mlflow", "deepself.tracking.log")
 LIMIT = 120  # seconds that a process may take
+
+PROGRAM = """\
+#!{python} -IS
+import json, os, socket, sys
+
+asked = socket.socket(socket.AF_UNIX)
+asked.connect({address!r})
+request = {{
+    "arguments": sys.argv[1:], "code": None, "cwd": os.getcwd(), "environment": dict(os.environ)
+}}
+socket.send_fds(asked, [b"."], [0, 1, 2])
+asked.sendall((json.dumps(request) + "\\n").encode())
+told = asked.makefile("r")
+told.readline()
+status = int(told.readline())
+sys.exit(status if status >= 0 else 128 - status)
+"""
+"""What stands on the PATH in place of `deepself`; see `program`."""
 
 
 class Forked:
@@ -62,12 +81,8 @@ class Forked:
         into, self.stdin = _pipe("w", toward=True)
         self.stdout, out = _pipe("r")
         self.stderr, error = (None, out) if together else _pipe("r")
-        self._told, report = _pipe("r")
-        files = [into, out, error, report]
-        with tempfile.TemporaryFile("w+") as asked:
-            json.dump(request, asked)
-            asked.seek(0)
-            socket.send_fds(_server(imported), [b"."], [*files, asked.fileno()])
+        files = [into, out, error]
+        self._told = _ask(_server(imported), request, files)
         for file in set(files):
             os.close(file)
         self.pid = int(self._told.readline())
@@ -126,71 +141,93 @@ def _pipe(mode: str, toward: bool = False) -> tuple[Any, Any]:
     return (reading, os.fdopen(writing, mode)) if toward else (os.fdopen(reading, mode), writing)
 
 
+def program(folder: Path) -> Path:
+    """A folder to put first on the PATH: its `deepself` is forked from what has PyTorch.
+
+    It is for commands that are run to their end: what is killed is not what does the work.
+    """
+    folder.mkdir(exist_ok=True)
+    file = folder / "deepself"
+    file.write_text(PROGRAM.format(python=sys.executable, address=_server(TRAINING)))
+    file.chmod(0o755)
+    return folder
+
+
 @cache
-def _server(modules: tuple[str, ...]) -> socket.socket:
-    """A socket of the process that forks, which ends with this one."""
-    own, other = socket.socketpair()
-    program = f"import tests.forking as f; f.run(f.serve({other.fileno()}, {modules}))"
+def _server(modules: tuple[str, ...]) -> str:
+    """Address of the process that forks, which ends with this one."""
+    folder = tempfile.mkdtemp(prefix="fork-")  # a socket's path must be short
+    address = f"{folder}/socket"
+    asked = socket.socket(socket.AF_UNIX)
+    asked.bind(address)
+    asked.listen(64)
+    code = f"import tests.forking as f; f.run(f.serve({asked.fileno()}, {modules}))"
     paths = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
     process = subprocess.Popen(
-        [sys.executable, "-P", "-c", program],
+        [sys.executable, "-P", "-c", code],
         env={**os.environ, "PYTHONPATH": paths},
         stdin=subprocess.DEVNULL,
-        pass_fds=[other.fileno()],
+        pass_fds=[asked.fileno()],
     )
-    other.close()
+    asked.close()
 
     def end() -> None:
-        own.close()
+        process.kill()
         process.wait()
+        shutil.rmtree(folder)
 
     atexit.register(end)
-    return own
+    return address
 
 
-def serve(number: int, modules: tuple[str, ...]) -> dict[str, Any] | None:
-    """Fork for each request; what is asked of it in the process that is forked, else nothing."""
+def _ask(address: str, request: dict[str, Any], files: list[int]) -> IO[str]:
+    """Have a process forked with these files as its own; from what comes back its state is read."""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.connect(address)
+        socket.send_fds(asked, [b"."], files)
+        asked.sendall((json.dumps(request) + "\n").encode())
+        return asked.makefile("r")
+
+
+def serve(number: int, modules: tuple[str, ...]) -> dict[str, Any]:
+    """Fork for each request; what is asked of it in the process that is forked."""
     for name in modules:
         import_module(name)
     asked = socket.socket(fileno=number)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that none is left behind
     while True:
-        message, files, *_ = socket.recv_fds(asked, 1, 5)
-        if not message:
-            return None
+        one, _ = asked.accept()
         if os.fork() == 0:
             asked.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            *streams, request = files
-            with open(request) as file:
-                return _watch(json.load(file), streams)
-        for file in files:
-            os.close(file)
+            return _watch(one)
+        one.close()
 
 
-def _watch(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
+def _watch(asked: socket.socket) -> dict[str, Any]:
     """Tell of a process that it has started and how it has ended; come back in that process."""
-    *streams, report = files
+    _, files, *_ = socket.recv_fds(asked, 1, 3)
+    with asked.makefile("r") as told:
+        request = json.loads(told.readline())
     pid = os.fork()
     if pid == 0:
-        os.close(report)
-        for number, file in enumerate(streams):
+        asked.close()
+        for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
         return request
-    for file in streams:
+    for file in files:
         os.close(file)
-    os.write(report, f"{pid}\n".encode())
+    with suppress(ConnectionError):  # of whoever does not want to know
+        asked.sendall(f"{pid}\n".encode())
     _, status = os.waitpid(pid, 0)
-    with suppress(BrokenPipeError):  # of whoever does not want to know
-        os.write(report, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    with suppress(ConnectionError):
+        asked.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 
-def run(request: dict[str, Any] | None) -> None:
+def run(request: dict[str, Any]) -> None:
     """Be the process that was asked for."""
-    if request is None:
-        return
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])

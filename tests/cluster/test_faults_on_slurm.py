@@ -20,10 +20,10 @@ LONG = {
     "models__svm": None,
     "models__dense__folds": "apart",
     "fusions": {},
-    "models__cnn__training": {"epochs": 2000, "batch_size": 4, "lr": 0.001},
-    "models__dense__training": {"epochs": 3500, "batch_size": 4},
+    "models__cnn__training": {"epochs": 600, "batch_size": 4, "lr": 0.001},
+    "models__dense__training": {"epochs": 1000, "batch_size": 4},
 }
-"""Networks that train for long enough to be hit."""
+"""Networks that train for seconds, in which they are held until they are hit."""
 
 
 def process_of(study, model, fold):
@@ -88,19 +88,26 @@ STRIKES = {
 
 def strike(study, process):
     """Hit each of these runs once it trains, and only then."""
-    left = dict(STRIKES)
+    left, held = dict(STRIKES), {}
     while left and process.poll() is None:
-        time.sleep(0.2)
+        time.sleep(0.1)
+        hold(study, left, held)
         for job, _, comment in study.cluster.running():
             run = re.fullmatch(r"rule_train_wildcards_(\w+)_(\w+)_0", comment)
-            if run is None or run.groups() not in left:
-                continue
-            model, fold = run.groups()
-            begun = "epoch" in study.log(f"train/{model}/fold-{fold}-seed-0")
-            if begun and process_of(study, model, fold):
-                left.pop((model, fold))(study, job, model, fold)
+            if run and run.groups() in held:
+                os.kill(held.pop(run.groups()), signal.SIGCONT)
+                left.pop(run.groups())(study, job, *run.groups())
                 break  # what runs has changed
     assert not left, f"ended before {list(left)} trained"
+
+
+def hold(study, runs, held):
+    """Stop each of the runs as soon as it trains, so that none ends while another is hit."""
+    for model, fold in runs.keys() - held.keys():
+        job = process_of(study, model, fold)
+        if job and "epoch" in study.log(f"train/{model}/fold-{fold}-seed-0"):
+            os.kill(job, signal.SIGSTOP)
+            held[model, fold] = job
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 
 from deepself.study import Layout, load
 from deepself.study.identity import feature_file
+from tests.forking import program
 from tests.sharing import copied, made_once
 from tests.studying import inside
 from tests.tiny import TOGETHER, make_study
@@ -17,10 +18,14 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 class Workflow:
-    """The repository's workflow over the tiny study, in `folder`."""
+    """The repository's workflow over the tiny study, in `folder`.
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    Its jobs are forked from a process that has PyTorch. Where jobs are killed, or are looked for by
+    their commands, they must be `own` processes.
+    """
+
+    def __init__(self, folder: Path, own: bool = False):
+        self.folder, self.own = folder, own
 
     def command(self, *arguments: str) -> list[str]:
         snakefile = str(REPOSITORY / "Snakefile")
@@ -28,7 +33,10 @@ class Workflow:
         return [*start, *arguments, "--configfile", "study.yaml"]
 
     def start(self, *arguments: str, **settings) -> subprocess.Popen:
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
+        if not self.own:
+            paths.insert(0, str(program(self.folder / ".bin")))
+        environment = {**os.environ, "PATH": ":".join(paths)}
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -46,7 +54,7 @@ class Workflow:
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """Jobs that a dry run would do, by rule."""
-        status, output = self.run("--dry-run", "--quiet", "rules", *arguments)
+        status, output = self.run(*arguments, "--dry-run", "--quiet", "rules")
         assert status == 0, output
         if "Nothing to be done" in output:
             return {}

@@ -22,18 +22,18 @@ FEATURE = {"kind": "log_mel", "modality": "audio", "n_fft": 128, "hop_length": 1
 CHANGES = {"features__log_mel": {**FEATURE, "compression": "gzip"}, "fusions": {}}
 """A feature that is written in two parts, and is larger than what Snakemake takes checksums of."""
 
-LONG = {"models__cnn__training": {"epochs": 80, "batch_size": 8, "lr": 0.001}}
+LONG = {"models__cnn__training": {"epochs": 40, "batch_size": 8, "lr": 0.001}}
 """A network that trains for long enough to be hit."""
 
 
-def make(folder: Path, **changes: Any) -> Workflow:
+def make(folder: Path, own: bool = False, **changes: Any) -> Workflow:
     """The study in a folder, with 72 recordings, which are checked and split."""
 
     def split(place: Path) -> None:
         status, output = begin(place, **changes).run("split")
         assert status == 0, output
 
-    return Workflow(copied(made_once(folder, f"split-{_name(changes)}", split), folder))
+    return Workflow(copied(made_once(folder, f"split-{_name(changes)}", split), folder), own)
 
 
 def begin(folder: Path, **changes: Any) -> Workflow:
@@ -99,7 +99,7 @@ def disk(folder: Path, size: str):
 
 def to_do(study: Workflow) -> dict[str, int]:
     """Jobs that the next start would do, by rule."""
-    return study.planned("--cores", "2", "score")
+    return study.planned("score")
 
 
 def jobs(output: str) -> Counter:

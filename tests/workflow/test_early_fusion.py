@@ -43,7 +43,7 @@ def finished(tmp_path_factory):
         fusions=None,
     )
     workflow = Workflow(folder)
-    status, output = workflow.run()
+    status, output = workflow.run("report")
     assert status == 0, output
     return workflow
 
@@ -65,10 +65,10 @@ def test_a_run_says_what_it_read(finished):
 
 
 def test_second_run_does_nothing(finished):
-    assert finished.planned() == {}
+    assert finished.planned("report") == {}
 
 
 def test_a_change_of_one_source_remakes_what_is_joined_of_it(finished):
-    planned = finished.planned("--config", "features={trace: {fmin: 1}}")
+    planned = finished.planned("report", "--config", "features={trace: {fmin: 1}}")
     assert planned["extract"] == 3  # it, and both that hold it
     assert sum(jobs for rule, jobs in planned.items() if rule.startswith("train")) == 2, planned

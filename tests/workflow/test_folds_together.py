@@ -33,7 +33,7 @@ def study(folds, name):
 def run(folder, folds, name):
     workflow = Workflow(folder)
     (folder / "study.yaml").write_text(yaml.safe_dump(study(folds, name), sort_keys=False))
-    status, output = workflow.run()
+    status, output = workflow.run("score")
     assert status == 0, output
     return workflow
 
@@ -72,7 +72,7 @@ def test_a_model_is_one_job(both):
     workflow, results = both
     logs = sorted(path.name for path in Path(results / "together/logs/train").iterdir())
     assert logs == sorted(f"{name}.log" for name in study("", "")["models"])
-    assert workflow.planned() == {}
+    assert workflow.planned("score") == {}
 
 
 def test_a_change_trains_its_model_anew_and_those_that_start_from_it(both, tmp_path):
@@ -82,7 +82,7 @@ def test_a_change_trains_its_model_anew_and_those_that_start_from_it(both, tmp_p
     changed = study("together", "together")
     changed["models"]["picture_cnn"]["training"]["lr"] = 0.01
     (folder / "study.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
-    assert Workflow(folder).planned()["train_together"] == 2
+    assert Workflow(folder).planned("score")["train_together"] == 2
 
 
 def test_folds_side_by_side_end_nearly_the_same(both, tmp_path):
@@ -94,7 +94,7 @@ def test_folds_side_by_side_end_nearly_the_same(both, tmp_path):
     batched["models"] = {"wave_cnn": {**batched["models"]["wave_cnn"], "folds": "batched"}}
     batched["fusions"] = {}
     (folder / "study.yaml").write_text(yaml.safe_dump(batched, sort_keys=False))
-    status, output = Workflow(folder).run()
+    status, output = Workflow(folder).run("score")
     assert status == 0, output
     record = read_json(folder / "results/batched/runs/wave_cnn/fold-1/seed-0/run.json")
     assert any(f"{FOLDS} runs side by side" in note for note in record["notes"])

@@ -69,7 +69,9 @@ ACTIVATE = 'export PATH="$1/bin:$PATH"\n'
 @pytest.fixture(params=["alone", "module"])
 def workflow(request, tmp_path):
     make_study(tmp_path)
-    return Workflow(tmp_path) if request.param == "alone" else foreign_workflow(tmp_path)
+    workflow = Workflow(tmp_path) if request.param == "alone" else foreign_workflow(tmp_path)
+    workflow.own = True  # what is first on the PATH is what is tested
+    return workflow
 
 
 @pytest.fixture

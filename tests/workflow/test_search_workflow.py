@@ -28,7 +28,7 @@ def searched(folder, choose):
 @pytest.fixture(scope="module", params=["nested", "once"])
 def finished(request, tmp_path_factory):
     workflow = searched(tmp_path_factory.mktemp(request.param), request.param)
-    status, output = workflow.run()
+    status, output = workflow.run("report")
     assert status == 0, output
     return workflow, request.param
 
@@ -46,7 +46,7 @@ def change(workflow, **settings):
     file.write_text(yaml.safe_dump(study, sort_keys=False))
 
 
-AFTER = {"train": 3, "score": 1, "map": 1, "report": 1, "track": 1, "all": 1}
+AFTER = {"train": 3, "score": 1, "map": 1, "report": 1}
 
 
 def test_final_runs_take_what_the_search_chose(finished):
@@ -65,14 +65,14 @@ def test_final_runs_take_what_the_search_chose(finished):
 
 
 def test_second_run_of_a_search_does_nothing(finished):
-    assert finished[0].planned() == {}
+    assert finished[0].planned("report") == {}
 
 
 def test_more_trials_run_those_alone_and_what_follows(copied):
     workflow, choose = copied
     change(workflow, trials=3)
     chosen = {"choose": 3 if choose == "nested" else 1}
-    assert workflow.planned() == {"trial": 3, **chosen, **AFTER}
+    assert workflow.planned("report") == {"trial": 3, **chosen, **AFTER}
 
 
 def test_another_seed_trains_runs_but_no_trials(copied):
@@ -81,10 +81,10 @@ def test_another_seed_trains_runs_but_no_trials(copied):
     study = yaml.safe_load(file.read_text())
     study["seeds"] = [0, 1]
     file.write_text(yaml.safe_dump(study, sort_keys=False))
-    assert workflow.planned() == AFTER
+    assert workflow.planned("report") == AFTER
 
 
 def test_another_way_to_search_runs_all_anew(copied):
     workflow, _ = copied
     change(workflow, method="random")
-    assert workflow.planned()["trial"] == 6
+    assert workflow.planned("report")["trial"] == 6

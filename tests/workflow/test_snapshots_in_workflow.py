@@ -41,4 +41,4 @@ def test_snapshots_stay_and_stale_ones_go(tmp_path):
         assert status == 0, output
         assert kept(workflow) == files(count)
         assert len(read_json(tmp_path / TARGET).get("snapshots", [])) == count
-    assert workflow.planned("--cores", "2", TARGET) == {}
+    assert workflow.planned(TARGET) == {}

@@ -95,9 +95,9 @@ def test_full_disk_while_runs_are_written(tmp_path):
 
 
 def test_full_disk_while_a_checkpoint_is_written(tmp_path):
-    study = make(tmp_path, **LONG)
+    study = make(tmp_path, own=True, **LONG)
     with disk(tmp_path / "results/tiny/runs", "1m") as mounted:
-        process = study.start("score")
+        process = study.start("score", "--cores", "1")  # no other job needs the disk
         wait_for(process, lambda: "epoch" in log(study, "train/cnn/fold-1-seed-0"))
         filler = mounted.folder / "filler"
         with suppress(OSError), open(filler, "wb") as file:

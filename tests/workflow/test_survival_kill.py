@@ -39,7 +39,7 @@ def checkpoint(study, process):
 
 
 def test_training_is_killed(tmp_path):
-    study = make(tmp_path, **LONG)
+    study = make(tmp_path, own=True, **LONG)
     process = study.start("score")
     os.kill(checkpoint(study, process), signal.SIGKILL)
     output, _ = process.communicate()
@@ -61,7 +61,7 @@ def test_training_is_killed(tmp_path):
 
 
 def test_snakemake_and_its_jobs_are_killed(tmp_path):
-    study = make(tmp_path, **LONG)
+    study = make(tmp_path, own=True, **LONG)
     process = study.start("score", start_new_session=True)
     checkpoint(study, process)
     os.killpg(process.pid, signal.SIGKILL)
@@ -87,7 +87,7 @@ def test_snakemake_and_its_jobs_are_killed(tmp_path):
 
 
 def test_snakemake_alone_is_killed(tmp_path):
-    study = make(tmp_path, **LONG)
+    study = make(tmp_path, own=True, **LONG)
     process = study.start("score")
     checkpoint(study, process)
     known = runs(study)
