@@ -120,7 +120,7 @@ def _aim(studies: dict[str, Study], aim: dict[str, Any]) -> Iterator[str]:
     elif found >= aim["uar"]:
         yield f"{wanted}; reached."
     else:
-        yield f"{wanted}; {aim['uar'] - found:.1f} short of it."
+        yield f"{wanted}; {aim['uar'] - found:.1f} short of it. {aim.get('why', '')}".rstrip()
     yield ""
 
 

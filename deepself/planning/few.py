@@ -186,7 +186,15 @@ def _small(study: Study, folder: Path, chosen: list[Item]) -> Study:
     manifest = folder / "manifest.csv"
     _write_manifest(manifest, chosen)
     root = str(data_root(study.dataset))
-    dataset = study.dataset.model_copy(update={"root": root, "manifest": str(manifest)})
+    there = {item.columns[study.dataset.label] for item in chosen}
+    merge = {
+        name: own
+        for name, labels in study.dataset.merge.items()
+        if (own := [label for label in labels if label in there])
+    }
+    dataset = study.dataset.model_copy(
+        update={"root": root, "manifest": str(manifest), "merge": merge}
+    )
     features = {
         name: spec.model_copy(update={"shards": 1}) if isinstance(spec, Computed) else spec
         for name, spec in study.features.items()

@@ -179,6 +179,12 @@ def test_network_that_does_not_fit_is_refused(study, capsys):
     assert error.count("\n") == 1
 
 
+def test_labels_that_are_one_class_need_not_all_be_among_the_few(tmp_path, monkeypatch, capsys):
+    make_study(tmp_path, dataset__merge={"tone": ["high", "low"]})
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "study.yaml"]) == 0, capsys.readouterr().err
+
+
 def test_before_anything_is_there_a_few_recordings_tell(tmp_path, monkeypatch, capsys):
     make_study(tmp_path)
     monkeypatch.chdir(tmp_path)
