@@ -165,7 +165,8 @@ def _label(args: argparse.Namespace, item: "Item") -> str | None:
     if args.label is not None:
         return str(args.label)
     if args.labels_from_folders:
-        return next(iter(item.paths.values())).resolve().parent.name
+        # A link's own folder, not that of what it leads to.
+        return Path(os.path.abspath(next(iter(item.paths.values())))).parent.name
     return item.label
 
 
@@ -209,11 +210,9 @@ def _kind(args: argparse.Namespace, paths: Sequence[Path]) -> str:
 
 def _column(path: Path) -> str | None:
     """The kind of file after which a manifest's column is called; None of other tables."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            header = file.readline(2**16).rstrip("\r\n").split(",")
-    except (OSError, UnicodeDecodeError):
-        return None
+    from deepself.inference.items import first_rows
+
+    header = next(iter(first_rows(path)), [])
     return next((kind for kind in KINDS if kind in header), None)
 
 

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     from deepself.inference.tables import Output, columns
 
     bundle = Bundle(args.bundle, args.device)
-    items = find_items(args.recordings, bundle.spec.modalities)
+    items = find_items(args.recordings, bundle.spec.modalities, bundle.spec.merge)
     asked = Asked(
         None if args.fold is None else [args.fold],
         args.calibrated,
@@ -136,8 +136,11 @@ def _score(bundle: "Bundle", scored: list[tuple[str, "Prediction"]]) -> None:
     place = {label: number for number, label in enumerate(bundle.classes)}
     odd = sorted({true for true, _ in scored if true not in place})
     if odd:
-        print(f"not scored: the model knows no class {odd[0]!r}", file=sys.stderr)
-    elif scored:
+        known = [one for one in scored if one[0] in place]
+        left = len(scored) - len(known)
+        print(f"not scored: {left}, as the model knows no class {odd[0]!r}", file=sys.stderr)
+        scored = known
+    if scored:
         true = np.array([place[label] for label, _ in scored])
         said = np.array([place[one.label] for _, one in scored])
         print(

@@ -14,6 +14,7 @@ from deepself.errors import UserError
 from deepself.features.layers import Layer
 from deepself.features.transforms import Axes
 from deepself.networks import build
+from deepself.networks.base import Network
 from deepself.networks.starting import start_from
 from deepself.store.feature_writer import Batch
 from deepself.store.features import FeatureFile
@@ -166,6 +167,16 @@ class Embedder:
             settings["imagenet_normalisation"] = is_imagenet(spec.network, spec.weights)
         return cls(built_as(spec.network, spec.weights), settings, spec.layer, spec.pool)
 
+    def on(self, shape: tuple[int, ...]) -> Network:
+        """The network for items of a shape, with weights that are drawn.
+
+        Raises
+        ------
+        ValueError
+            It does not fit the items.
+        """
+        return build(self.network, shape, CLASSES, **self.settings)
+
     def built(
         self, label: str, shape: tuple[int, ...], weights: Path, device: str = "cpu"
     ) -> Embed:
@@ -177,7 +188,7 @@ class Embedder:
             The network does not fit the items, or the weights do not fit the network.
         """
         try:
-            network = build(self.network, shape, CLASSES, **self.settings)
+            network = self.on(shape)
         except ValueError as error:
             raise UserError(f"{label}: {error}") from None
         try:

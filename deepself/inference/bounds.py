@@ -117,13 +117,14 @@ def _require_length(name: str, modality: AnyModality, known: Known) -> None:
 
 
 def _require_no_circle(spec: BundleSpec, name: str) -> None:
-    ways = [[name]]
-    while ways:
-        way = ways.pop()
-        for of in spec.sources(way[-1]):
-            if of in way:
+    seen, waiting = set[str](), [name]
+    while waiting:
+        for of in spec.sources(waiting.pop()):
+            if of == name:
                 raise ValueError(f"features.{name}.of: it is made from itself")
-            ways.append([*way, of])
+            if of not in seen:
+                seen.add(of)
+                waiting.append(of)
 
 
 def _require_shape(spec: BundleSpec, name: str) -> None:

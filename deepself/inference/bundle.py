@@ -18,6 +18,7 @@ from deepself.features.chain import Chain, Sizes
 from deepself.features.derive import Embedder
 from deepself.inference.answers import NO_ANSWER, UNREADABLE, Answer, Asked, Prediction
 from deepself.inference.combining import Combining, combining
+from deepself.inference.fitting import require_fit_but_for_classes
 from deepself.inference.folder import SPECIFICATION, read_specification
 from deepself.inference.learnt import FILE as LEARNT
 from deepself.inference.learnt import NOTE, Learnt
@@ -267,14 +268,16 @@ class Bundle:
                 where = f"{name}: " if len(self.openers) > 1 else ""
                 raise ReadError(f"{where}{error}") from None
             notes += said
-            if recordings[name].size and self._has_learnt(recordings[name], asked):
-                notes.append(NOTE)
-        return _Made(self.chain.make(self.features, recordings), notes=tuple(notes))
+        notes += self.learnt_notes(recordings, asked)
+        return _Made(self.chain.make(self.features, recordings), notes=tuple(dict.fromkeys(notes)))
 
-    def _has_learnt(self, recording: Recording, asked: Asked) -> bool:
-        """Whether a file is one that the runs which answer were trained on or chosen by."""
+    def learnt_notes(self, recordings: Mapping[str, Recording], asked: Asked = WHOLE) -> list[str]:
+        """Say so where a file is one that the runs which answer were trained on or chosen by."""
         runs = {run for part in self._answering(asked) for run in part.runs}
-        return self._learnt.knows(recording.checksum, [self.spec.runs[run].fold for run in runs])
+        folds = [self.spec.runs[run].fold for run in runs]
+        files = [one for one in recordings.values() if one.size]  # not values in memory
+        known = any(self._learnt.knows(one.checksum, folds) for one in files)
+        return [NOTE] if known else []
 
     def _windows_of(self, name: str, source: Any, asked: Asked, parts: list[Combining]) -> Answer:
         assert asked.window is not None
@@ -297,7 +300,8 @@ class Bundle:
             self.openers, self.spec.modalities, sources, asked.sample_rate, asked.window
         ):
             batches = self.chain.make(self.features, piece.recordings)
-            yield _Made(batches, piece.start, piece.end, piece.notes)
+            notes = [*piece.notes, *self.learnt_notes(piece.recordings, asked)]
+            yield _Made(batches, piece.start, piece.end, tuple(notes))
 
     def _say(self, made: list[_Made], asked: Asked, parts: list[Combining]) -> list[Prediction]:
         if not made:
@@ -373,8 +377,9 @@ class Bundle:
             feature = spec.features[name]
             assert isinstance(feature, Embedding)
             embedder = Embedder(own.network, own.settings, feature.layer, feature.pool)
-            shape = spec.shapes[feature.of]
-            embed[name] = embedder.built(f"features.{name}", shape, self.folder / own.weights)
+            shape, weights = spec.shapes[feature.of], self.folder / own.weights
+            require_fit_but_for_classes(own.settings, shape, weights, embedder.on)
+            embed[name] = embedder.built(f"features.{name}", shape, weights)
         samples = {name: known.samples for name, known in spec.known.items()}
         try:
             return Chain(spec.modalities, spec.features, Sizes(samples, spec.shapes), embed)

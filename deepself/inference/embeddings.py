@@ -140,6 +140,7 @@ class _AsTheyAre(Opener):
         self._wanted = channels
 
     def suited(self, recording: Recording) -> tuple[Recording, list[str]]:
+        self._require_size(recording)
         found = len(recording.values)
         if found != self._wanted:
             has = f"{found} channel{'s' * (found > 1)}"

@@ -370,6 +370,7 @@ def _data(study: Study, layout: Layout) -> dict[str, Any]:
     rows = read_table(layout.folds)
     return {
         "items": dict(Counter(row["label"] for row in rows)),
+        "merge": study.dataset.merge,
         "groups": len({row["group"] for row in rows} - {""}),
         "folds": read_dataset(layout)["folds"],
         "seeds": study.seeds,

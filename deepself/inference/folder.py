@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from deepself.errors import UserError
 from deepself.inference.bounds import require_bounded
+from deepself.inference.card import CARD
 from deepself.inference.spec import VERSION, BundleSpec
 from deepself.store.checksums import file_digest
 from deepself.store.files import atomic_folder, canonical_json
@@ -29,7 +30,9 @@ LARGEST = 2**26
 
 
 def read_specification(folder: Path) -> BundleSpec:
-    """Read what a bundle says of itself, and verify all its files.
+    """Read what a bundle says of itself, and verify all its files but the card.
+
+    The card may be written in: a licence and whom to ask belong there.
 
     Raises
     ------
@@ -159,7 +162,7 @@ def _verify(folder: Path, name: str, checksum: str) -> None:
     path = folder / inside
     if not path.is_file():
         raise UserError(f"{path}: is missing; {_again(folder)}")
-    if file_digest(path) != checksum:
+    if name != CARD and file_digest(path) != checksum:
         raise UserError(f"{path}: is damaged: its checksum differs; {_again(folder)}")
 
 

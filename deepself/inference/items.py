@@ -1,9 +1,11 @@
 """Which recordings are to be predicted: files, all files of a folder, or the rows of a manifest."""
 
+import csv
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from deepself.dataset.suffixes import SUFFIXES, records
 from deepself.errors import UserError
@@ -24,7 +26,7 @@ class Item:
     paths
         Its file, by modality.
     label
-        What the manifest says of it, if it does.
+        Its class, if the manifest says one.
     """
 
     name: str
@@ -32,7 +34,11 @@ class Item:
     label: str | None = None
 
 
-def find_items(given: Sequence[Path], modalities: Mapping[str, AnyModality]) -> list[Item]:
+def find_items(
+    given: Sequence[Path],
+    modalities: Mapping[str, AnyModality],
+    merge: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> list[Item]:
     """The recordings that some paths stand for.
 
     Parameters
@@ -42,6 +48,8 @@ def find_items(given: Sequence[Path], modalities: Mapping[str, AnyModality]) -> 
         manifest: a CSV table with a column a modality, and perhaps `id` and `label`.
     modalities
         That the model reads.
+    merge
+        Labels of a manifest that are one class, by its name.
 
     Raises
     ------
@@ -56,7 +64,8 @@ def find_items(given: Sequence[Path], modalities: Mapping[str, AnyModality]) -> 
         if table.is_dir() and len(modalities) > 1:
             table = table / MANIFEST
         if table.is_file() and is_manifest(table, modalities):
-            return _rows(table, modalities)
+            class_of = {label: name for name, labels in merge.items() for label in labels}
+            return _rows(table, modalities, class_of)
     if len(modalities) > 1:
         columns = ", ".join(m.column or name for name, m in modalities.items())
         raise UserError(
@@ -71,17 +80,37 @@ def is_manifest(path: Path, modalities: Mapping[str, AnyModality]) -> bool:
     """Whether a file is a table that names files, rather than a recording of a sensor."""
     if path.suffix.lower() not in (".csv", ".tsv"):
         return False
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            header = file.readline(2**16).rstrip("\n").split(",")
-    except (OSError, UnicodeDecodeError):
-        return False
+    head = first_rows(path)
     if path.name == MANIFEST:
-        return True
-    return all((m.column or name) in header for name, m in modalities.items())
+        return bool(head)
+    columns = [m.column or name for name, m in modalities.items()]
+    if not head or not set(columns) <= set(head[0]):
+        return False
+    named = dict(zip(head[0], head[1], strict=False)) if len(head) > 1 else {}
+    return not any(_is_number(named.get(column, "")) for column in columns)  # those are samples
 
 
-def _rows(path: Path, modalities: Mapping[str, AnyModality]) -> list[Item]:
+def first_rows(path: Path) -> list[list[str]]:
+    """The header of a table and its first row; fewer of what is shorter, or is no table."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = [line for line in (file.readline(2**16), file.readline(2**16)) if line]
+            return list(csv.reader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _rows(
+    path: Path, modalities: Mapping[str, AnyModality], class_of: Mapping[str, str]
+) -> list[Item]:
     rows = read_table(path)
     if not rows:
         raise UserError(f"{path}: holds no rows")
@@ -97,7 +126,8 @@ def _rows(path: Path, modalities: Mapping[str, AnyModality]) -> list[Item]:
             raise UserError(f"{path}: row {number}: {empty[0]} is empty")
         paths = {name: path.parent / row[column] for name, column in columns.items()}
         first = next(iter(columns.values()))
-        items.append(Item(row.get("id") or row[first], paths, row.get("label") or None))
+        label = row.get("label") or None
+        items.append(Item(row.get("id") or row[first], paths, label and class_of.get(label, label)))
     return items
 
 

@@ -16,6 +16,7 @@ from deepself.dataset.recordings import (
     read_recording,
 )
 from deepself.inference.spec import Known
+from deepself.inference.unpacking import require_room
 from deepself.study.dataset import (
     AnyModality,
     AudioModality,
@@ -79,7 +80,7 @@ class Opener:
     def open(
         self, source: Source, sample_rate: float | None = None, name: str | None = None
     ) -> tuple[Recording, list[str]]:
-        """Read one recording.
+        """Read one recording that shall be answered for as a whole.
 
         Parameters
         ----------
@@ -104,6 +105,18 @@ class Opener:
         ReadError
             It cannot be read, or the model cannot take it.
         """
+        return self.suited(self.read(source, sample_rate, name))
+
+    def read(
+        self, source: Source, sample_rate: float | None = None, name: str | None = None
+    ) -> Recording:
+        """The same as it is, whatever its length and its channels: parts of it may do.
+
+        Raises
+        ------
+        ReadError
+            It cannot be read.
+        """
         if isinstance(source, Given):
             sample_rate = sample_rate if source.sample_rate is None else source.sample_rate
             name = name if source.name is None else source.name
@@ -115,14 +128,14 @@ class Opener:
             # Where the file names none, this is what is said of it.
             modality = modality.model_copy(update={"sample_rate": sample_rate, "resample": True})
         if isinstance(source, np.ndarray):
-            recording = self._array(source, sample_rate)
-        elif isinstance(source, bytes):
-            recording = decode_recording(modality, self._called(name), source)
-        elif isinstance(source, str | Path):
-            recording = read_recording(modality, Path(source))
-        else:
-            raise ReadError(f"is no path, bytes or array but {type(source).__name__}")
-        return self.suited(recording)
+            return self._array(source, sample_rate)
+        if isinstance(source, bytes):
+            called = self._called(name)
+            require_room(modality, called, source)
+            return decode_recording(modality, called, source)
+        if isinstance(source, str | Path):
+            return read_recording(modality, Path(source))
+        raise ReadError(f"is no path, bytes or array but {type(source).__name__}")
 
     def suited(self, recording: Recording) -> tuple[Recording, list[str]]:
         """A recording with the channels that the model wants, and notes."""

@@ -1,5 +1,6 @@
 """Long recordings, window by window; of sound files, only what a window needs is in memory."""
 
+import mmap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from deepself.dataset.readers import Decoded, ReadError
+from deepself.dataset.readers.audio import UNSUPPORTED_ENCODING
 from deepself.dataset.readers.decoding import decoding
 from deepself.dataset.readers.selection import select
+from deepself.dataset.readers.truncation import is_cut
 from deepself.dataset.recordings import Recording, checked_recording
 from deepself.inference.opening import Opener, Source
+from deepself.store.checksums import file_digest
 from deepself.study.dataset import AnyModality, AudioModality, SignalModality
 
 STREAMED = (b"RIFF", b"OggS", b"fLaC", b"FORM", b"RF64")
@@ -124,7 +128,7 @@ def _track(
         streamed = _streamed(modality, Path(source))
         if streamed is not None:
             return streamed
-    whole, _ = opener.open(source, sample_rate)
+    whole = opener.read(source, sample_rate)
     assert whole.sample_rate is not None
 
     def read(first: int, last: int) -> Recording:
@@ -141,20 +145,31 @@ def _streamed(modality: AudioModality, path: Path) -> _Track | None:
         with open(path, "rb") as file:
             if not file.read(4).startswith(STREAMED):
                 return None
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                if is_cut(content):
+                    raise ReadError("is cut off: it ends before its last sample")
+        checksum, size = file_digest(path), path.stat().st_size
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise ReadError(f"cannot be read: {reason}") from None
     with decoding("audio"):
-        sound = soundfile.SoundFile(path)
+        try:
+            sound = soundfile.SoundFile(path)
+        except soundfile.LibsndfileError as error:
+            if error.code == UNSUPPORTED_ENCODING:  # another decoder may know it
+                return None
+            raise
     if not sound.frames:
         sound.close()
         raise ReadError("holds no samples")
+    modality = modality.model_copy(update={"constant": "keep"})  # a part may be silent
 
     def read(first: int, last: int) -> Recording:
         with decoding("audio"):
             sound.seek(first)
             signal = sound.read(last - first, dtype="float32", always_2d=True).T
         decoded = select(modality, signal, float(sound.samplerate))
-        return checked_recording(modality, Decoded(decoded.values, decoded.sample_rate))
+        decoded = Decoded(decoded.values, decoded.sample_rate)
+        return replace(checked_recording(modality, decoded), checksum=checksum, size=size)
 
     return _Track(sound.frames / sound.samplerate, float(sound.samplerate), read, sound.close)

@@ -231,6 +231,17 @@ class BundleSpec(Strict):
         return [of] if isinstance(of, str) else list(of)
 
     @property
+    def merge(self) -> dict[str, list[str]]:
+        """Labels of the study's manifest that are one class, by its name."""
+        said = self.data.get("merge")
+        own = said.items() if isinstance(said, dict) else ()
+        return {
+            name: labels
+            for name, labels in own
+            if isinstance(labels, list) and all(isinstance(one, str) for one in labels)
+        }
+
+    @property
     def folds(self) -> list[str]:
         """Folds of its parts."""
         return list(dict.fromkeys(part.fold for part in self.parts))

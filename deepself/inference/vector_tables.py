@@ -282,9 +282,13 @@ def _texts(form: Form, rows: Rows) -> Iterator[tuple[list[str], list[str]]]:
 
 def _arff_kind(labels: Sequence[str]) -> str:
     """How ARFF declares labels: as classes, or as numbers where one of them has a fraction."""
-    if labels and all(map(_is_number, labels)) and any(not one.isdigit() for one in labels):
+    if labels and all(map(_is_number, labels)) and any(map(_has_fraction, labels)):
         return "numeric"
     return f"{{{','.join(_arff_text(label) for label in sorted(set(labels)))}}}"
+
+
+def _has_fraction(number: str) -> bool:
+    return "." in number or not float(number).is_integer()
 
 
 def _is_number(text: str) -> bool:

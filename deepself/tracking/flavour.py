@@ -7,14 +7,17 @@ that the folder holds no code and no pickle.
 import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from deepself import __version__
 from deepself.errors import UserError
 from deepself.inference.card import CARD
-from deepself.inference.folder import read_specification
+from deepself.inference.folder import SPECIFICATION, read_specification
 from deepself.inference.spec import BundleSpec
 from deepself.store.files import atomic_folder
 from deepself.tracking.examples import example
@@ -99,12 +102,15 @@ def register(bundle: Path, name: str, uri: str) -> int:
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(uri)
         try:
-            with mlflow.start_run(experiment_id=where, run_name=f"bundle {spec.name}"):
+            with (
+                _alone(spec, bundle) as staged,
+                mlflow.start_run(experiment_id=where, run_name=f"bundle {spec.name}"),
+            ):
                 found = mlflow.pyfunc.log_model(
                     name=_model_name(spec.name),
                     registered_model_name=name,
                     tags={"deepself.study": spec.study, f"deepself.{spec.kind}": spec.name},
-                    **_content(spec, bundle),
+                    **_content(spec, staged),
                 )
         finally:
             mlflow.set_tracking_uri(before)
@@ -117,7 +123,20 @@ def register(bundle: Path, name: str, uri: str) -> int:
 def _save(spec: BundleSpec, bundle: Path, folder: Path) -> None:
     import mlflow.pyfunc
 
-    mlflow.pyfunc.save_model(folder, **_content(spec, bundle))
+    with _alone(spec, bundle) as staged:
+        mlflow.pyfunc.save_model(folder, **_content(spec, staged))
+
+
+@contextmanager
+def _alone(spec: BundleSpec, bundle: Path) -> Iterator[Path]:
+    """A folder with the bundle's own files alone: what else lies in it is not sent."""
+    with TemporaryDirectory() as temporary:
+        staged = Path(temporary) / bundle.resolve().name
+        for name in (SPECIFICATION, *spec.files):
+            target = staged / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle / name, target)
+        yield staged
 
 
 def _content(spec: BundleSpec, bundle: Path) -> dict[str, Any]:

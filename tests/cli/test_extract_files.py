@@ -43,6 +43,20 @@ def test_a_folder_of_sounds_under_weights_of_a_package(extract):
     assert made.std(axis=0).max() > 0.1 and len(np.unique(made, axis=0)) == 9
 
 
+def test_a_link_is_labelled_by_its_own_folder(extract, tmp_path):
+    link = tmp_path / "dog/one.wav"
+    link.parent.mkdir()
+    link.symlink_to(Path(WAV).resolve())
+    extract(link, *LITE, *SOUND, "--labels-from-folders")
+    assert [row["class"] for row in rows()] == ["dog"]
+
+
+def test_an_absurd_rate_is_refused_before_it_is_resampled(extract, tmp_path):
+    soundfile.write(tmp_path / "slow.wav", np.random.default_rng(0).normal(0, 0.1, 500000), 1)
+    said = extract(tmp_path / "slow.wav", *LITE, *SOUND, status=1)
+    assert "has 500000 samples at 1 Hz, the model reads 2000 Hz; correct the rate" in said[0]
+
+
 AUDIO = {"kind": "audio", "sample_rate": RATE}
 LOG_MEL = {"kind": "log_mel", "modality": "audio", "n_fft": 128, "hop_length": 64, "n_mels": 16}
 OWN_LOG_MEL = ["log_mel", "--feature-set", "n_fft=128", "--feature-set", "hop_length=64"]

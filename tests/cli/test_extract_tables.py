@@ -96,7 +96,13 @@ def test_arff_quotes_what_is_not_plain(here, extract):
 
 
 @pytest.mark.parametrize(
-    ("labels", "kind"), [(["1", "2"], "{1,2}"), (["0.5", "-3"], "numeric"), (["1", "x"], "{1,x}")]
+    ("labels", "kind"),
+    [
+        (["1", "2"], "{1,2}"),
+        (["-1", "1"], "{-1,1}"),
+        (["0.5", "-3"], "numeric"),
+        (["1", "x"], "{1,x}"),
+    ],
 )
 def test_labels_in_arff_are_classes_or_numbers(tmp_path, labels, kind):
     form = vector_tables.Form(1, False, labels, {})

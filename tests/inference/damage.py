@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from deepself.inference.card import CARD
 from deepself.inference.folder import DIGEST, SPECIFICATION, _digest
 from deepself.store.checksums import file_digest
 
@@ -222,7 +223,8 @@ def _put(value: Any, place: tuple, new: Any) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """All but the card, in which anything may be written."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD)
 
 
 def _file(folder: Path, draw: random.Random) -> Path:

@@ -213,7 +213,7 @@ def flip(path):
 
 @pytest.mark.parametrize("damage", [cut, flip, Path.unlink])
 @pytest.mark.parametrize(
-    "name", ["bundle.json", "README.md", "recordings.csv", "features/deep.safetensors", None]
+    "name", ["bundle.json", "recordings.csv", "features/deep.safetensors", None]
 )
 def test_damage_is_named(bundle, damage, name):
     path = bundle / name if name else next(bundle.glob("runs/*"))
@@ -224,6 +224,14 @@ def test_damage_is_named(bundle, damage, name):
     else:
         assert said.startswith(f"{path}: ")
         assert "copy the bundle bundle again, or export it again" in said
+
+
+def test_the_card_may_be_filled_in_but_not_taken_away(bundle):
+    card = bundle / "README.md"
+    card.write_text(card.read_text() + "\nLicence: CC BY 4.0\n")
+    deepself.load(bundle)
+    card.unlink()
+    assert refusal(bundle).startswith(f"{card}: is missing")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import soundfile
 
 import deepself
 from deepself.cli import main
-from deepself.inference.items import find_items
+from deepself.inference.items import Item, find_items
 from tests.inference.tones import tone
 from tests.tiny import RATE
 
@@ -56,6 +56,20 @@ def test_signals_of_a_record_are_no_recordings_of_their_own(many, tmp_path):
     assert found == ["a.hea", "b.dat", "c.txt"]
 
 
+def test_a_table_names_files_or_holds_samples(many, tmp_path):
+    sensor = {"sensor": many.study.dataset.modalities["sensor"]}
+    quoted = tmp_path / "quoted.csv"
+    quoted.write_text('"id","sensor","label"\n"x","files/a.csv","low"\n')
+    (item,) = find_items([quoted], sensor)
+    assert item == Item("x", {"sensor": tmp_path / "files/a.csv"}, "low")
+    (item,) = find_items([quoted], sensor, {"quiet": ["low", "lower"]})
+    assert item.label == "quiet"
+    recording = tmp_path / "recording.csv"
+    recording.write_text("time,sensor\n0.0,0.123\n0.1,0.2\n")
+    (item,) = find_items([recording], sensor)
+    assert item.paths == {"sensor": recording}
+
+
 def test_all_forms_of_table_say_the_same(windowed, tmp_path, capsys):
     soundfile.write(tmp_path / "long.wav", tone(0.5).T, RATE)
     options = ["--windows", "--unsure", "0.9", "--calibrated"]
@@ -87,6 +101,16 @@ def test_a_manifest_is_labelled_and_scored(many, fused, capsys):
     right = sum(row["true"] == row["label"] for row in rows) / len(rows)
     assert f"UAR {right:.1%}, accuracy {right:.1%} of 18 labelled recordings" in err
     assert "18 of them are the study's own" in err
+
+
+def test_what_has_no_class_of_the_model_is_left_out_of_the_score(many, fused, tmp_path, capsys):
+    table = (many.folder / "recordings/manifest.csv").read_text()
+    table = table.replace("files/", f"{many.folder}/recordings/files/").replace(",noise,", ",hum,")
+    (tmp_path / "manifest.csv").write_text(table)
+    status, _, err = predict(capsys, fused, tmp_path / "manifest.csv")
+    assert status == 0, err
+    assert "not scored: 6, as the model knows no class 'hum'" in err
+    assert "of 12 labelled recordings" in err
 
 
 def test_a_fold_answers_for_its_own_test_recordings(many, fused, capsys):

@@ -1,6 +1,7 @@
 """A bundle served by MLflow: over HTTP it says what it says in Python, and refuses the rest."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -60,6 +61,17 @@ def assert_says(row, wanted):
     assert list(row["probabilities"]) == list(wanted.probabilities)
     found, said = list(row["probabilities"].values()), list(wanted.probabilities.values())
     np.testing.assert_allclose(found, said, rtol=0, atol=1e-5)
+
+
+def test_what_else_lies_in_a_bundle_is_not_shared(bundle, tmp_path):
+    received = shutil.copytree(bundle.folder, tmp_path / "received")
+    (tmp_path / "secret").write_text("key")
+    (received / "link").symlink_to(tmp_path / "secret")
+    (received / "model.pkl").write_bytes(b"pickle")
+    assert main(["share", str(received), "--output", str(tmp_path / "model")]) == 0
+    found = {path.name for path in (tmp_path / "model").rglob("*")}
+    assert "bundle.json" in found
+    assert not found & {"link", "model.pkl", "secret"}
 
 
 def test_the_model_holds_the_bundle_its_card_and_no_code(model, bundle):

@@ -4,9 +4,10 @@ Decoders read many such files as shorter recordings, and say nothing.
 """
 
 from collections.abc import Iterator
+from mmap import mmap
 
 
-def is_cut(content: bytes) -> bool:
+def is_cut(content: bytes | mmap) -> bool:
     """Whether the file ends before its format says that it does; False where it does not say."""
     start = content[:4]
     if start == b"RIFF":  # WAV, AVI, WebP
@@ -31,11 +32,11 @@ def is_cut(content: bytes) -> bool:
     if start == b"\x1a\x45\xdf\xa3":
         return _lacks_segment(content)
     if content[:6] in (b"GIF87a", b"GIF89a"):
-        return not content.rstrip(b"\0").endswith(b";")  # the trailer
+        return not content[:].rstrip(b"\0").endswith(b";")  # the trailer
     return _lacks_frames(content)
 
 
-def _lacks_last_page(content: bytes) -> bool:
+def _lacks_last_page(content: bytes | mmap) -> bool:
     page = content[content.rfind(b"OggS") :]
     if len(page) < 27:
         return True
@@ -44,7 +45,7 @@ def _lacks_last_page(content: bytes) -> bool:
     return not page[5] & 4 or len(page) < 27 + segments + sum(page[27 : 27 + segments])
 
 
-def _box_ends(content: bytes) -> Iterator[int]:
+def _box_ends(content: bytes | mmap) -> Iterator[int]:
     """Where each outer box of an MP4 ends (ISO/IEC 14496-12, section 4.2)."""
     at = 0
     while at + 8 <= len(content):
@@ -57,7 +58,7 @@ def _box_ends(content: bytes) -> Iterator[int]:
         yield at
 
 
-def _lacks_segment(content: bytes) -> bool:
+def _lacks_segment(content: bytes | mmap) -> bool:
     """Whether a Matroska or WebM file ends within its one segment (RFC 8794, section 6)."""
     at = 4
     header, at = _vint(content, at)
@@ -70,7 +71,7 @@ def _lacks_segment(content: bytes) -> bool:
     return size is not None and at + size > len(content)
 
 
-def _vint(content: bytes, at: int) -> tuple[int | None, int]:
+def _vint(content: bytes | mmap, at: int) -> tuple[int | None, int]:
     """Read a number of variable width, None where it says `unknown`; and where it ends."""
     first = content[at : at + 1]
     if not first or not first[0]:
@@ -80,7 +81,7 @@ def _vint(content: bytes, at: int) -> tuple[int | None, int]:
     return (None if value == (1 << 7 * width) - 1 else value), at + width
 
 
-def _lacks_frames(content: bytes) -> bool:
+def _lacks_frames(content: bytes | mmap) -> bool:
     """Whether an MP3 has fewer bytes than its Xing or Info frame says; few others say any."""
     at = 0
     if content[:3] == b"ID3" and len(content) > 10:

@@ -76,7 +76,8 @@ def read(
                 where = f"{modality}: " if len(bundle.openers) > 1 else ""
                 raise ReadError(f"{where}{error}") from None
             notes += said
-        return Recorded(called, bundle.features_of(recordings), tuple(notes))
+        notes += bundle.learnt_notes(recordings)
+        return Recorded(called, bundle.features_of(recordings), tuple(dict.fromkeys(notes)))
     except UNREADABLE as error:
         raise UserError(f"{called}: {error}") from None
 
