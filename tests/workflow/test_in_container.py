@@ -8,10 +8,10 @@ that is not the repository, on the workflow alone and on one that has it as a mo
 import os
 import re
 import shlex
-import shutil
 
 import pytest
 
+from tests.forking import program
 from tests.tiny import make_study
 from tests.workflow.conftest import REPOSITORY, Workflow
 from tests.workflow.test_as_module import foreign_workflow
@@ -69,9 +69,7 @@ ACTIVATE = 'export PATH="$1/bin:$PATH"\n'
 @pytest.fixture(params=["alone", "module"])
 def workflow(request, tmp_path):
     make_study(tmp_path)
-    workflow = Workflow(tmp_path) if request.param == "alone" else foreign_workflow(tmp_path)
-    workflow.own = True  # what is first on the PATH is what is tested
-    return workflow
+    return Workflow(tmp_path) if request.param == "alone" else foreign_workflow(tmp_path)
 
 
 @pytest.fixture
@@ -83,7 +81,7 @@ def calls(workflow, monkeypatch):
     for name, script in scripts.items():
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
-    monkeypatch.setenv("DEEPSELF", shutil.which("deepself"))
+    monkeypatch.setenv("DEEPSELF", str(program(workflow.folder / ".bin") / "deepself"))
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("CALLS", str(workflow.folder / "calls"))
     return workflow.folder / "calls"

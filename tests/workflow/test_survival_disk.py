@@ -97,7 +97,9 @@ def test_full_disk_while_runs_are_written(tmp_path):
 def test_full_disk_while_a_checkpoint_is_written(tmp_path):
     study = make(tmp_path, own=True, **LONG)
     with disk(tmp_path / "results/tiny/runs", "1m") as mounted:
-        process = study.start("score", "--cores", "1")  # no other job needs the disk
+        run = study.results / "runs/cnn/fold-1/seed-0/run.json"
+        # No other job needs the disk.
+        process = study.start(str(run.relative_to(study.folder)), "--cores", "1")
         wait_for(process, lambda: "epoch" in log(study, "train/cnn/fold-1-seed-0"))
         filler = mounted.folder / "filler"
         with suppress(OSError), open(filler, "wb") as file:
@@ -108,6 +110,11 @@ def test_full_disk_while_a_checkpoint_is_written(tmp_path):
         filler.unlink()
         output, _ = process.communicate()
         assert process.returncode == 0, output
+        before = finished(study)
+        study.own = False
+        status, output = study.run("score")
+        assert status == 0, output
+        assert before.items() <= finished(study).items()
         assert ended_alike(study, **LONG)
     text = log(study, "train/cnn/fold-1-seed-0")
     (line,) = [line for line in text.splitlines() if failed in line]
@@ -115,7 +122,7 @@ def test_full_disk_while_a_checkpoint_is_written(tmp_path):
         "disk full while a checkpoint is written",
         f"`{line}`, in the run's log",
         "nothing, as there was room again when the run ended",
-        "not needed: the study ended in one start; the same scores",
+        "not needed: the run ended in one start; the same scores",
     )
 
 
