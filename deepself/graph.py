@@ -84,7 +84,6 @@ class Graph:
         root = DEMO if is_demo else data_root(self.study.dataset)
         self.manifest = root / self.study.dataset.manifest
         self._made_here = is_demo
-        self._features_of, self._runs_on = cache(self._read_features_of), cache(self._all_runs_on)
         self._model_slice = cache(lambda m: canonical_json(identity.model_slice(self.study, m)))
         name = digest(self.study.model_dump(mode="json"))[:12]
         self._file = self.layout.folder / "studies" / f"{name}.yaml"
@@ -155,11 +154,7 @@ class Graph:
     # Files, which are known once `split` has run.
 
     def model_features(self, model: str) -> list[Path]:
-        """Feature files of a model: one, or one a branch; thousands of jobs ask for the same."""
-        found = read_dataset(self.layout)["modalities"]
-        return self._features_of(model, tuple(one["digest"] for one in found.values()))
-
-    def _read_features_of(self, model: str, _recordings: tuple[str, ...]) -> list[Path]:
+        """Feature files of a model: one, or one a branch."""
         files = (
             feature_file(self.study, self.layout, name)
             for name in self.study.models[model].features
@@ -300,13 +295,10 @@ class Graph:
 
     def runs(self) -> list[Path]:
         """Folders of all runs."""
-        return self._runs_on(tuple(read_dataset(self.layout)["folds"]))
-
-    def _all_runs_on(self, folds: tuple[str, ...]) -> list[Path]:
         return [
             self.layout.run(model, fold, seed)
             for model in self.study.models
-            for fold in folds
+            for fold in read_dataset(self.layout)["folds"]
             for seed in self.study.seeds
         ]
 

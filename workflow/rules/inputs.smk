@@ -73,8 +73,7 @@ def predictions(wildcards):
 def records(wildcards):
     """Records and histories of all runs."""
     checkpoints.split.get()
-    files = ("run.json", "history.csv")  # as text: there may be thousands
-    return [f"{folder}/{file}" for folder in graph.runs() for file in files]
+    return [folder / name for folder in graph.runs() for name in ("run.json", "history.csv")]
 
 
 def first_weights(wildcards):
