@@ -1,10 +1,21 @@
-"""What takes longest begins first, so that all workers of a test run end at about the same time."""
+"""What all tests share.
+
+What takes longest begins first, so that all workers of a test run end at about the same time.
+"""
 
 from pathlib import Path
 
 import pytest
 
 LONGEST = ("cluster", "workflow", "studies")
+
+
+@pytest.fixture
+def given_weights(tmp_path, monkeypatch):
+    """A working folder with the file of weights that a shipped study has from its user."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/soundnet8.pth").touch()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

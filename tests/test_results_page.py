@@ -28,6 +28,7 @@ def page(tmp_path):
     return write
 
 
+@pytest.mark.usefixtures("given_weights")
 def test_each_row_names_a_system_of_a_study_that_is_shipped():
     for table in TABLES:
         for row in [*table["rows"], table["aim"]]:

@@ -13,6 +13,7 @@ SHIPPED = sorted((Path(__file__).parents[2] / "config").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+@pytest.mark.usefixtures("given_weights")
 def test_a_study_written_out_is_the_study(file, tmp_path):
     study = load(file)
     (tmp_path / "study.yaml").write_text(study_yaml(study), encoding="utf-8")

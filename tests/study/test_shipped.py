@@ -20,6 +20,7 @@ def test_schema_file_is_up_to_date():
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+@pytest.mark.usefixtures("given_weights")
 def test_shipped_study_is_valid(file):
     assert load(file).name == file.stem
 
