@@ -166,7 +166,7 @@ def _server(modules: tuple[str, ...]) -> str:
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", code],
         env={**os.environ, "PYTHONPATH": paths},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         pass_fds=[asked.fileno()],
     )
     asked.close()
@@ -195,13 +195,14 @@ def serve(number: int, modules: tuple[str, ...]) -> dict[str, Any]:
         import_module(name)
     asked = socket.socket(fileno=number)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # so that none is left behind
-    while True:
+    while asked in select.select([asked, sys.stdin], [], [])[0]:  # else whoever asks has ended
         one, _ = asked.accept()
         if os.fork() == 0:
             asked.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             return _watch(one)
         one.close()
+    sys.exit()
 
 
 def _watch(asked: socket.socket) -> dict[str, Any]:
