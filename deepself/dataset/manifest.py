@@ -99,7 +99,7 @@ def classes_of(dataset: Dataset, items: list[Item]) -> list[str]:
     if dataset.classes is not None:
         return dataset.classes
     labels = {item.label for item in items}
-    return sorted(labels, key=lambda x: (0, float(x), x) if _is_number(x) else (1, 0.0, x))
+    return sorted(labels, key=lambda x: (0, float(x), x) if is_number(x) else (1, 0.0, x))
 
 
 def recordings_digest(checksums: list[tuple[str, str]]) -> str:
@@ -194,7 +194,8 @@ def _merged_in_vain(path: Path, dataset: Dataset, labels: set[str]) -> list[str]
     ]
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is a number, not NaN."""
     try:
         return float(text) == float(text)
     except ValueError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from deepself.dataset.manifest import is_number
 from deepself.dataset.suffixes import SUFFIXES, records
 from deepself.errors import UserError
 from deepself.store.files import read_table
@@ -87,7 +88,7 @@ def is_manifest(path: Path, modalities: Mapping[str, AnyModality]) -> bool:
     if not head or not set(columns) <= set(head[0]):
         return False
     named = dict(zip(head[0], head[1], strict=False)) if len(head) > 1 else {}
-    return not any(_is_number(named.get(column, "")) for column in columns)  # those are samples
+    return not any(is_number(named.get(column, "")) for column in columns)  # those are samples
 
 
 def first_rows(path: Path) -> list[list[str]]:
@@ -98,14 +99,6 @@ def first_rows(path: Path) -> list[list[str]]:
             return list(csv.reader(lines))
     except (OSError, UnicodeDecodeError, csv.Error):
         return []
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _rows(
