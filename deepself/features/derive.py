@@ -1,6 +1,6 @@
 """Features that are made from another: pictures of spectral images, embeddings, statistics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,9 +178,16 @@ class Embedder:
         return build(self.network, shape, CLASSES, **self.settings)
 
     def built(
-        self, label: str, shape: tuple[int, ...], weights: Path, device: str = "cpu"
+        self,
+        label: str,
+        shape: tuple[int, ...],
+        weights: Path,
+        device: str = "cpu",
+        state: Mapping[str, torch.Tensor] | None = None,
     ) -> Embed:
         """What makes an embedding of items of a shape, which lie on the device.
+
+        `state` is what the file of weights holds, where that has been read.
 
         Raises
         ------
@@ -192,7 +199,7 @@ class Embedder:
         except ValueError as error:
             raise UserError(f"{label}: {error}") from None
         try:
-            start_from(network, read_weights(weights))
+            start_from(network, read_weights(weights) if state is None else state)
         except ValueError as error:
             raise UserError(f"{weights}: {error}") from None
         network.eval().to(device)

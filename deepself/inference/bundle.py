@@ -18,10 +18,10 @@ from deepself.features.chain import Chain, Sizes
 from deepself.features.derive import Embedder
 from deepself.inference.answers import NO_ANSWER, UNREADABLE, Answer, Asked, Prediction
 from deepself.inference.combining import Combining, combining
-from deepself.inference.fitting import require_fit_but_for_classes
+from deepself.inference.fitting import fitting_weights
 from deepself.inference.folder import SPECIFICATION, read_specification
 from deepself.inference.learnt import FILE as LEARNT
-from deepself.inference.learnt import NOTE, Learnt
+from deepself.inference.learnt import Learnt, identified
 from deepself.inference.opening import Opener, Source, as_sources
 from deepself.inference.pieces import Window, pieces
 from deepself.inference.running import Items, LoadedRun
@@ -29,7 +29,6 @@ from deepself.inference.spec import BundleSpec
 from deepself.store.feature_writer import Batch
 from deepself.store.predictions import means
 from deepself.study.features import Embedding
-from deepself.study.features import Window as FeatureWindow
 
 AT_ONCE = 16
 """Recordings, or windows of one, that networks are given together."""
@@ -170,25 +169,13 @@ class Bundle:
         UserError
             The length must be given, as the model has none, or one is not above 0.
         """
-        length = self.seconds if seconds is None else seconds
+        length = self.spec.seconds if seconds is None else seconds
         if length is None:
             raise UserError("windows: the model has no length of its own; say how many seconds")
         try:
             return Window(length, length if hop is None else hop)
         except ValueError as error:
             raise UserError(f"windows: {error}") from None
-
-    @property
-    def seconds(self) -> float | None:
-        """Length of what the model reads at a time; None if nothing fixes one."""
-        lengths = [
-            known.samples / self.spec.modalities[name].sample_rate  # type: ignore[union-attr]
-            for name, known in self.spec.known.items()
-            if known.samples is not None and hasattr(self.spec.modalities[name], "sample_rate")
-        ]
-        cut = [getattr(spec, "window", None) for spec in self.spec.features.values()]
-        lengths += [one.seconds for one in cut if isinstance(one, FeatureWindow)]
-        return max(lengths, default=None)
 
     def stream(
         self,
@@ -274,10 +261,7 @@ class Bundle:
     def learnt_notes(self, recordings: Mapping[str, Recording], asked: Asked = WHOLE) -> list[str]:
         """Say so where a file is one that the runs which answer were trained on or chosen by."""
         runs = {run for part in self._answering(asked) for run in part.runs}
-        folds = [self.spec.runs[run].fold for run in runs]
-        files = [one for one in recordings.values() if one.size]  # not values in memory
-        known = any(self._learnt.knows(one.checksum, folds) for one in files)
-        return [NOTE] if known else []
+        return self._learnt.notes(recordings.values(), [self.spec.runs[run].fold for run in runs])
 
     def _windows_of(self, name: str, source: Any, asked: Asked, parts: list[Combining]) -> Answer:
         assert asked.window is not None
@@ -296,12 +280,14 @@ class Bundle:
     def _pieces(self, source: Any, asked: Asked) -> Iterator[_Made]:
         assert asked.window is not None
         sources = as_sources(source, self.spec.modalities)
-        for piece in pieces(
-            self.openers, self.spec.modalities, sources, asked.sample_rate, asked.window
-        ):
+        cut = pieces(self.openers, self.spec.modalities, sources, asked.sample_rate, asked.window)
+        learnt: list[str] | None = None
+        for piece in cut:
+            if learnt is None:  # all are of the same files
+                own = {n: identified(one, sources[n]) for n, one in piece.recordings.items()}
+                learnt = self.learnt_notes(own, asked)
             batches = self.chain.make(self.features, piece.recordings)
-            notes = [*piece.notes, *self.learnt_notes(piece.recordings, asked)]
-            yield _Made(batches, piece.start, piece.end, tuple(notes))
+            yield _Made(batches, piece.start, piece.end, (*piece.notes, *learnt))
 
     def _say(self, made: list[_Made], asked: Asked, parts: list[Combining]) -> list[Prediction]:
         if not made:
@@ -378,8 +364,8 @@ class Bundle:
             assert isinstance(feature, Embedding)
             embedder = Embedder(own.network, own.settings, feature.layer, feature.pool)
             shape, weights = spec.shapes[feature.of], self.folder / own.weights
-            require_fit_but_for_classes(own.settings, shape, weights, embedder.on)
-            embed[name] = embedder.built(f"features.{name}", shape, weights)
+            state = fitting_weights(own.settings, shape, weights, embedder.on)
+            embed[name] = embedder.built(f"features.{name}", shape, weights, state=state)
         samples = {name: known.samples for name, known in spec.known.items()}
         try:
             return Chain(spec.modalities, spec.features, Sizes(samples, spec.shapes), embed)

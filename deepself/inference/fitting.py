@@ -55,13 +55,13 @@ def require_fit(
             raise ValueError(f"{name} has shape {tuple(state[name].shape)}, not {shape}")
 
 
-def require_fit_but_for_classes(
+def fitting_weights(
     settings: Mapping[str, Any],
     shape: tuple[int, ...],
     weights: Path,
     make: Callable[[tuple[int, ...]], Network],
-) -> None:
-    """Refuse settings of an embedding's network that ask for more than its weights.
+) -> dict[str, Tensor]:
+    """Read the weights of an embedding's network, and refuse settings that ask for more.
 
     Parameters
     ----------
@@ -88,6 +88,7 @@ def require_fit_but_for_classes(
     lacking = [value for name, value in wanted.items() if name not in state]
     if sum(value.numel() for value in lacking) > FRESH:
         raise UserError(f"{weights}: not the weights of this network")
+    return state
 
 
 def _require_known_sizes(

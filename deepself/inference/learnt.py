@@ -1,9 +1,12 @@
 """Which recordings a bundle has learnt from: of those, what it says proves nothing."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from deepself.dataset.recordings import Recording
+from deepself.store.checksums import file_digest
 from deepself.store.files import read_table, write_table
 from deepself.study import Layout
 
@@ -28,9 +31,11 @@ class Learnt:
     def __init__(self, path: Path):
         self._path = path
 
-    def knows(self, checksum: str, folds: Sequence[str]) -> bool:
-        """Whether a file has been in the training or dev partition of any of some folds."""
-        return any(fold in self._folds.get(checksum[:DIGITS], ()) for fold in folds)
+    def notes(self, recordings: Iterable[Recording], folds: Sequence[str]) -> list[str]:
+        """Say so where a file has been in the training or dev partition of any of some folds."""
+        files = [one.checksum[:DIGITS] for one in recordings if one.size]  # no values in memory
+        known = any(fold in self._folds.get(checksum, ()) for checksum in files for fold in folds)
+        return [NOTE] if known else []
 
     @cached_property
     def _folds(self) -> dict[str, set[str]]:
@@ -44,6 +49,13 @@ class Learnt:
             }
             found.setdefault(row["sha256"], set()).update(learnt)
         return found
+
+
+def identified(part: Recording, source: object) -> Recording:
+    """A part of a recording with its file's checksum, if it lacks that: only the part was read."""
+    if part.size or not isinstance(source, str | Path):
+        return part
+    return replace(part, checksum=file_digest(Path(source)), size=Path(source).stat().st_size)
 
 
 def write_learnt(path: Path, layout: Layout, folds: Iterable[str]) -> None:

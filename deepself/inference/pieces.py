@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 
 from deepself.dataset.readers import Decoded, ReadError
-from deepself.dataset.readers.audio import UNSUPPORTED_ENCODING
+from deepself.dataset.readers.audio import STREAMED, UNSUPPORTED_ENCODING
 from deepself.dataset.readers.decoding import decoding
 from deepself.dataset.readers.selection import select
 from deepself.dataset.readers.truncation import is_cut
 from deepself.dataset.recordings import Recording, checked_recording
 from deepself.inference.opening import Opener, Source
-from deepself.store.checksums import file_digest
 from deepself.study.dataset import AnyModality, AudioModality, SignalModality
-
-STREAMED = (b"RIFF", b"OggS", b"fLaC", b"FORM", b"RF64")
-"""How files begin of which libsndfile reads any part by itself."""
 
 SLACK = 0.5
 """Samples by which a recording may lack a whole window: its rate may be no whole number."""
@@ -148,7 +144,6 @@ def _streamed(modality: AudioModality, path: Path) -> _Track | None:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 if is_cut(content):
                     raise ReadError("is cut off: it ends before its last sample")
-        checksum, size = file_digest(path), path.stat().st_size
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise ReadError(f"cannot be read: {reason}") from None
@@ -169,7 +164,6 @@ def _streamed(modality: AudioModality, path: Path) -> _Track | None:
             sound.seek(first)
             signal = sound.read(last - first, dtype="float32", always_2d=True).T
         decoded = select(modality, signal, float(sound.samplerate))
-        decoded = Decoded(decoded.values, decoded.sample_rate)
-        return replace(checked_recording(modality, decoded), checksum=checksum, size=size)
+        return checked_recording(modality, Decoded(decoded.values, decoded.sample_rate))
 
     return _Track(sound.frames / sound.samplerate, float(sound.samplerate), read, sound.close)

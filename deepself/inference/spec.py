@@ -10,7 +10,7 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveFloat, Positive
 
 from deepself.study.base import Strict
 from deepself.study.dataset import AnyModality
-from deepself.study.features import AnyFeature, Embedding
+from deepself.study.features import AnyFeature, Embedding, Window
 from deepself.study.models import AnyClassifier
 from deepself.study.networks import AnyNetwork, Normalise
 from deepself.study.training import Training
@@ -229,6 +229,18 @@ class BundleSpec(Strict):
         """Names of the features that one is made from."""
         of = getattr(self.features[feature], "of", [])
         return [of] if isinstance(of, str) else list(of)
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of what the model reads at a time; None if nothing fixes one."""
+        lengths = [
+            known.samples / self.modalities[name].sample_rate  # type: ignore[union-attr]
+            for name, known in self.known.items()
+            if known.samples is not None and hasattr(self.modalities[name], "sample_rate")
+        ]
+        cut = [getattr(spec, "window", None) for spec in self.features.values()]
+        lengths += [one.seconds for one in cut if isinstance(one, Window)]
+        return max(lengths, default=None)
 
     @property
     def merge(self) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from deepself.dataset.readers import ReadError
+from deepself.dataset.readers.audio import count_samples
 from deepself.inference.bounds import ITEM
 from deepself.study.dataset import AnyModality, AudioModality, SensorModality
 
@@ -32,26 +33,13 @@ def require_room(modality: AnyModality, name: str, content: bytes) -> None:
         It holds more than 2^28 numbers.
     """
     if isinstance(modality, AudioModality):
-        numbers = _of_sound(content)
+        numbers = count_samples(content)
     elif isinstance(modality, SensorModality):
         numbers = _of_arrays(Path(name).suffix.lower(), content)
     else:
         return  # of pictures and films, the decoders have bounds of their own
     if numbers > ITEM:
         raise ReadError(f"holds {numbers:,} numbers once it is unpacked, more than {ITEM:,}")
-
-
-def _of_sound(content: bytes) -> int:
-    """Samples of all channels; 0 of what libsndfile does not know."""
-    import soundfile
-
-    if not content.startswith((b"RIFF", b"OggS", b"fLaC", b"FORM", b"RF64")):
-        return 0
-    try:
-        said = soundfile.info(io.BytesIO(content))
-    except (soundfile.LibsndfileError, OSError, ValueError):
-        return 0  # the decoder says what is wrong
-    return int(said.frames) * int(said.channels)
 
 
 def _of_arrays(suffix: str, content: bytes) -> int:

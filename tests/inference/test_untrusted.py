@@ -15,7 +15,7 @@ from deepself.dataset.readers import ReadError
 from deepself.errors import UserError
 from deepself.inference import unpacking
 from deepself.inference.bounds import _require_no_circle
-from deepself.inference.fitting import require_fit_but_for_classes
+from deepself.inference.fitting import fitting_weights
 from deepself.networks import build
 from deepself.store.files import atomic_path
 from deepself.study.dataset import AudioModality, SensorModality
@@ -84,7 +84,7 @@ def test_a_network_that_its_weights_do_not_fill_is_never_built(weights):
             assert all(p.is_meta for p in network.parameters()), "memory was taken for it"
             return network
 
-        require_fit_but_for_classes({"hidden": hidden}, (1, 40), weights, make)
+        fitting_weights({"hidden": hidden}, (1, 40), weights, make)
 
     dense([8, 8])
     with pytest.raises(UserError, match=r"w.safetensors: hidden.0 60000 is larger than any"):
@@ -99,7 +99,7 @@ def test_a_layer_of_many_classes_may_lack(weights):
         network.extra = nn.Linear(8, 1000)
         return network
 
-    require_fit_but_for_classes({}, (1, 40), weights, make)
+    fitting_weights({}, (1, 40), weights, make)
 
 
 def test_features_of_features_are_followed_once_each():

@@ -20,6 +20,9 @@ COMPRESSED = (
 CONTAINERS = (b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75", b"#!AMR")
 """How such files begin, whatever they are called: Matroska, ASF, AMR; and MP4, further on."""
 
+STREAMED = (b"RIFF", b"OggS", b"fLaC", b"FORM", b"RF64")
+"""How files begin of which libsndfile reads any part by itself."""
+
 UNSUPPORTED_ENCODING = 4
 """Code of libsndfile's."""
 
@@ -77,6 +80,19 @@ def _by_libsndfile(content: bytes) -> tuple[np.ndarray, float]:
             # Of damaged MP3 it says that the file, in memory, does not exist.
             lost = "does not exist" in error.error_string
             raise ValueError("holds no sound" if lost else error.error_string) from None
+
+
+def count_samples(content: bytes) -> int:
+    """Samples of all channels, by what a sound file says of itself; 0 where that is not known."""
+    import soundfile
+
+    if not content.startswith(STREAMED):
+        return 0
+    try:
+        with soundfile.SoundFile(_Content(content)) as file:
+            return int(file.frames) * int(file.channels)
+    except (soundfile.LibsndfileError, OSError, ValueError):
+        return 0  # whoever decodes it says what is wrong
 
 
 def _by_ffmpeg(content: bytes) -> tuple[np.ndarray, float]:
