@@ -1,11 +1,12 @@
 """What a very large study would take, and where the design ends: `python benchmarks/scale.py`.
 
-Writes the tables of docs/scale.md: a plan on paper, plans against what runs then took, and what a
-manifest of many rows costs Snakemake.
+Writes the tables of docs/scale.md: a plan on paper, plans against what runs then took, and what
+manifests of many rows and graphs of many jobs cost Snakemake.
 """
 
 import csv
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -184,8 +185,6 @@ def against_runs(data: Path) -> list[str]:
 
 def _verb(verb: str, study: Path, *arguments: str) -> None:
     """A verb in a process of its own, as a job runs it."""
-    import subprocess
-
     command = [sys.executable, "-m", "deepself", verb, str(study), *arguments]
     subprocess.run(
         command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
@@ -220,7 +219,42 @@ def manifests() -> list[str]:
     return table(["rows of the manifest", "each start of Snakemake", "a row"], rows)
 
 
-SECTIONS = {"paper": on_paper, "runs": against_runs, "manifests": lambda _: manifests()}
+def graphs(data: Path) -> list[str]:
+    """What a dry run takes of studies with many runs, quietly and with each job on the screen."""
+    rows = []
+    for models, seeds in ((100, 1), (100, 10), (100, 40)):
+        name = f"runs-{models * seeds * 5}"
+        study = study_of(
+            data,
+            name,
+            {
+                f"dense_{n}": {"feature": "w", "network": {"type": "dense", "hidden": [8 + n]}}
+                for n in range(models)
+            },
+            {"w": {"kind": "waveform"}},
+        )
+        path = written(study | {"seeds": list(range(seeds))})
+        _verb("check", path)
+        _verb("split", path)
+        took = [_dry_run(path, *quiet) for quiet in (["--quiet"], [])]
+        rows.append([f"{models * seeds * 5:,}", *map(seconds, took)])
+    return table(["runs", "`snakemake -n --quiet`", "`snakemake -n`"], rows)
+
+
+def _dry_run(study: Path, *arguments: str) -> float:
+    snakefile = str(PAGE.parents[1] / "Snakefile")
+    command = ["snakemake", "-n", "--cores", "1", "--snakefile", snakefile, *arguments]
+    start = time.perf_counter()
+    subprocess.run([*command, "--configfile", str(study)], check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+SECTIONS = {
+    "paper": on_paper,
+    "runs": against_runs,
+    "manifests": lambda _: manifests(),
+    "graphs": graphs,
+}
 
 
 def main() -> None:
