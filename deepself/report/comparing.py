@@ -114,7 +114,7 @@ def _heat_map(
         **_scale(key, values),
     }
     if written:
-        trace["texttemplate"] = "%{z:+.2f}" if key in ("difference", "q") else "%{z:.2f}"
+        trace["texttemplate"] = "%{z:+.3f}" if key in ("difference", "q") else "%{z:.2f}"
     return [trace]
 
 

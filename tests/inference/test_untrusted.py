@@ -24,12 +24,27 @@ AUDIO = AudioModality(kind="audio", sample_rate=16000)
 SENSOR = SensorModality(kind="sensor", sample_rate=100)
 
 
+def encoded(signal, container):
+    """By FFmpeg, as AAC."""
+    av = pytest.importorskip("av", reason="PyAV is not installed")
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as out:
+        stream = out.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(signal[None], format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            out.mux(packet)
+    return file.getvalue()
+
+
 def packed(name):
     """Silence of 10,000 samples, in a file of a kind."""
     file, silence = io.BytesIO(), np.zeros(10000, dtype=np.float32)
     match name:
-        case "a.flac":
-            soundfile.write(file, silence, 16000, format="FLAC")
+        case "a.flac" | "a.mp3":
+            soundfile.write(file, silence, 16000, format=name[2:].upper())
+        case "a.m4a" | "a.mka":
+            file.write(encoded(silence, {"a.m4a": "ipod", "a.mka": "matroska"}[name]))
         case "a.npz":
             np.savez_compressed(file, x=silence)
         case "a.mat":
@@ -40,12 +55,15 @@ def packed(name):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", ["a.flac", "a.npz", "a.mat", "a.h5"])
+SOUNDS = ["a.flac", "a.mp3", "a.m4a", "a.mka"]
+
+
+@pytest.mark.parametrize("name", [*SOUNDS, "a.npz", "a.mat", "a.h5"])
 def test_content_that_would_fill_the_memory_is_refused_unread(name, monkeypatch):
-    modality, content = AUDIO if name == "a.flac" else SENSOR, packed(name)
+    modality, content = AUDIO if name in SOUNDS else SENSOR, packed(name)
     unpacking.require_room(modality, name, content)
     monkeypatch.setattr(unpacking, "ITEM", 9000)
-    with pytest.raises(ReadError, match=r"holds 10,\d\d\d numbers once it is unpacked"):
+    with pytest.raises(ReadError, match=r"holds 1\d,\d\d\d numbers once it is unpacked"):
         unpacking.require_room(modality, name, content)
 
 
@@ -55,13 +73,21 @@ def test_what_is_damaged_is_left_to_its_reader(content):
         unpacking.require_room(modality, name, content)
 
 
-def test_an_archive_is_counted_whole(monkeypatch):
+def test_an_archive_is_counted_whole_by_the_shapes_of_its_arrays(monkeypatch):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in "abc":
-            archive.writestr(f"{name}.npy", bytes(4000))
+    np.savez_compressed(file, **{name: np.zeros(1000) for name in "abc"})
     monkeypatch.setattr(unpacking, "ITEM", 2999)
     with pytest.raises(ReadError, match="holds 3,000 numbers"):
+        unpacking.require_room(SENSOR, "a.npz", file.getvalue())
+
+
+def test_an_array_that_says_it_is_huge_is_refused(monkeypatch):
+    array, file = io.BytesIO(), io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 40, 1 << 40)}
+    np.lib.format.write_array_header_1_0(array, header)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x.npy", array.getvalue())
+    with pytest.raises(ReadError, match="holds 1,208,925,819,614,629,174,706,176 numbers"):
         unpacking.require_room(SENSOR, "a.npz", file.getvalue())
 
 

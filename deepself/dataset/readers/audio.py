@@ -40,14 +40,18 @@ def read_audio(modality: AudioModality, path: Path, content: bytes) -> Decoded:
     """
     if is_cut(content):
         raise ReadError("is cut off: it ends before its last sample")
-    # No others are tried with FFmpeg: it finds sound in almost any bytes.
-    called = path.suffix.lower() in COMPRESSED
-    if called or content.startswith(CONTAINERS) or content[4:8] == b"ftyp":
+    if _is_for_ffmpeg(path, content):
         return select(modality, *_by_ffmpeg(content))
     try:
         return select(modality, *_by_libsndfile(content))
     except _UnknownEncodingError:
         return select(modality, *_by_ffmpeg(content))
+
+
+def _is_for_ffmpeg(path: Path, content: bytes) -> bool:
+    """Whether it looks so: no others are tried, as FFmpeg finds sound in almost any bytes."""
+    called = path.suffix.lower() in COMPRESSED
+    return called or content.startswith(CONTAINERS) or content[4:8] == b"ftyp"
 
 
 class _UnknownEncodingError(ReadError):
@@ -82,17 +86,34 @@ def _by_libsndfile(content: bytes) -> tuple[np.ndarray, float]:
             raise ValueError("holds no sound" if lost else error.error_string) from None
 
 
-def count_samples(content: bytes) -> int:
-    """Samples of all channels, by what a sound file says of itself; 0 where that is not known."""
+def count_samples(path: Path, content: bytes) -> int:
+    """Samples of all channels, as a sound file's headers say; 0 where that is not known."""
     import soundfile
 
-    if not content.startswith(STREAMED):
-        return 0
     try:
-        with soundfile.SoundFile(_Content(content)) as file:
+        if _is_for_ffmpeg(path, content):
+            return _count_by_ffmpeg(content)
+        with (
+            decoding("audio", chatter=not content.startswith(STREAMED)),
+            soundfile.SoundFile(_Content(content)) as file,
+        ):
             return int(file.frames) * int(file.channels)
-    except (soundfile.LibsndfileError, OSError, ValueError):
+    except ReadError:
         return 0  # whoever decodes it says what is wrong
+
+
+def _count_by_ffmpeg(content: bytes) -> int:
+    """By the length that each packet gives itself, or else its container."""
+    av = extra("av", "PyAV", "video")
+    with decoding("audio"), av.open(io.BytesIO(content), options=ALONE) as container:
+        if not container.streams.audio:
+            return 0
+        stream = container.streams.audio[0]
+        lasts = sum(packet.duration or 0 for packet in container.demux(stream))
+        seconds = max(
+            float(lasts * (stream.time_base or 0)), (container.duration or 0) / av.time_base
+        )
+        return int(seconds * stream.rate * stream.channels)
 
 
 def _by_ffmpeg(content: bytes) -> tuple[np.ndarray, float]:
