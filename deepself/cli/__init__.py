@@ -1,8 +1,11 @@
 """The command line: one verb a stage."""
 
 import argparse
+import re
 import signal
 import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 
@@ -44,8 +47,7 @@ VERBS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return the exit status."""
     arguments = sys.argv[1:] if argv is None else argv
-    parser = _parser(arguments[0] if arguments else None)
-    args = parser.parse_args(arguments)
+    args = _parsed(arguments)
     # A cluster ends jobs by SIGTERM: as an exit, it lets half-written files be removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
@@ -65,9 +67,31 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Only the chosen verb's module is imported: `--help` and each job start fast."""
-    parser = argparse.ArgumentParser(prog="deepself", description=__doc__)
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """The arguments, or the end of the process with a hint at what was meant."""
+    chosen = arguments[0] if arguments else ""
+    parser, own = _parser(chosen)
+    if chosen and not chosen.startswith("-") and chosen not in VERBS:
+        parser.error(f"unknown verb {chosen!r}{_meant(chosen, VERBS)}")
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        options = re.findall(r"--[\w-]+", own.format_help())
+        hint = _meant(unknown[0].split("=")[0], options)
+        own.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+    return args
+
+
+def _meant(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+def _parser(chosen: str) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """The parser, and the chosen verb's own.
+
+    Only the chosen verb's module is imported: `--help` and each job start fast.
+    """
+    parser = own = argparse.ArgumentParser(prog="deepself", description=__doc__)
     parser.add_argument("--version", action="version", version=f"deepself {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb, summary in VERBS.items():
@@ -77,4 +101,5 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
             module = import_module(f"deepself.cli.{verb}{'_' * iskeyword(verb)}")
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
-    return parser
+            own = sub
+    return parser, own

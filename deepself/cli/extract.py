@@ -64,6 +64,8 @@ def _extract_feature(args: argparse.Namespace) -> None:
     if (args.feature is None) == (args.output is None):
         raise UserError("give --feature or --output, to say which feature of the study to make")
     args.study = args.paths[0]
+    if not str(args.study).lower().endswith((".yaml", ".yml")):
+        raise UserError(f"{args.study}: is no study; files need --network or --bundle")
     study, layout = open_study(args)
     name, shard = args.feature, None
     if name is None:

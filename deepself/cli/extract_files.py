@@ -54,6 +54,9 @@ def _of_network(args: argparse.Namespace) -> Prepared:
         raise UserError("--run: belongs to --bundle")
     check_network(args, None)
     paths = [Path(path) for path in args.paths]
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder")
     study = embedding_study(args, args.modality or _kind(args, paths))
     modality = next(iter(study.dataset.modalities.values()))
     window = None if args.windows is None else _window(args)
@@ -197,6 +200,11 @@ def _kind(args: argparse.Namespace, paths: Sequence[Path]) -> str:
         column = _column(paths[0])
         if column is not None:
             return column
+        if args.sample_rate is None:  # as samples of a sensor, it would need one
+            raise UserError(
+                f"{paths[0]}: is no manifest (no column audio, sensor or image); a file of a "
+                "sensor's samples needs --sample-rate"
+            )
 
     from deepself.dataset.suffixes import SUFFIXES
 

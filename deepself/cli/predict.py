@@ -86,11 +86,13 @@ def run(args: argparse.Namespace) -> None:
         None if args.windows is None else bundle.window(seconds, args.hop),
         args.sample_rate,
     )
+    bundle.check(asked)
     labelled = any(item.label is not None for item in items)
     with Output(args.output, columns(bundle.classes, asked, labelled)) as output:
         problems, scored = _predict(bundle, items, asked, args.threads, output, labelled)
     if args.output is not None:
-        print(f"{args.output}: {len(items) - len(problems)} of {len(items)} recordings")
+        done = f"{len(items) - len(problems)} of {len(items)} recordings"
+        print(f"{args.output}: {done}" if len(problems) < len(items) else f"{done}: no table")
     if labelled and asked.window is None:
         _score(bundle, scored)
     if problems:
@@ -119,11 +121,17 @@ def _predict(
             for row in rows(answer, asked, item.label, labelled):
                 output.write(row)
             if answer.problem:
-                problems.append(f"{item.name}: {answer.problem}")
+                problems.append(f"{_named(item)}: {answer.problem}")
             elif item.label is not None and asked.window is None:
                 scored.append((item.label, answer.predictions[0]))
             bar.update()
     return problems, scored
+
+
+def _named(item: "Item") -> str:
+    """A recording, and where it lies if its name does not say so."""
+    paths = ", ".join(map(str, item.paths.values()))
+    return item.name if paths == item.name else f"{item.name} ({paths})"
 
 
 def _score(bundle: "Bundle", scored: list[tuple[str, "Prediction"]]) -> None:

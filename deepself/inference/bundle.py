@@ -344,17 +344,29 @@ class Bundle:
             made.notes,
         )
 
+    def check(self, asked: Asked) -> None:
+        """Refuse what cannot be asked.
+
+        Raises
+        ------
+        UserError
+            There is no such fold, or a number is out of its range.
+        """
+        self._answering(asked)
+        if asked.sample_rate is not None and not 0 < asked.sample_rate < math.inf:
+            raise UserError(f"sample_rate must be more than 0 Hz, not {asked.sample_rate:g}")
+
     def _answering(self, asked: Asked) -> list[Combining]:
         """The parts that are asked."""
         if asked.unsure is not None and not 0 <= asked.unsure <= 1:
             raise UserError(f"unsure: a probability from 0 to 1, not {asked.unsure:g}")
         if asked.folds is None:
             return self._parts
-        for fold in asked.folds:
+        for fold in map(str, asked.folds):
             if fold not in self.spec.folds:
                 known = ", ".join(self.spec.folds)
                 raise UserError(f"fold: the bundle has no fold {fold!r}; it has {known}")
-        return [part for part in self._parts if part.fold in asked.folds]
+        return [part for part in self._parts if part.fold in map(str, asked.folds)]
 
     def _chain(self) -> Chain:
         spec = self.spec

@@ -38,7 +38,8 @@ def _lines(content: dict[str, Any]) -> Iterator[str]:
     )
     yield ""
     yield "```sh"
-    yield "deepself predict THIS_FOLDER your_recordings/"
+    several = len(content["modalities"]) > 1
+    yield f"deepself predict THIS_FOLDER {'manifest.csv' if several else 'your_recordings/'}"
     yield "```"
     yield ""
     yield "## What it is"
@@ -97,6 +98,9 @@ def _parts(content: dict[str, Any]) -> Iterator[str]:
         )
         yield ""
     first = parts[0]
+    if len(parts) == 1:
+        yield f"It is the one of fold {first['fold']}, seed {first['seed']}."
+        yield ""
     if first["fusion"] is not None:
         yield f"Each part is a fusion ({first['fusion']['method']}) of:"
         yield ""
@@ -129,8 +133,13 @@ def _scores(content: dict[str, Any]) -> Iterator[str]:
     rows = [row for row in content["scores"] if row["level"] == "recording"]
     runs = max((row["runs"] for row in rows), default=0)
     yield (
-        f"Means over {runs} results of one fold and seed each, with 95 % intervals. They are of "
-        "single parts; together, parts cannot be tested: each has learnt from others' test items."
+        f"Means over {runs} results of the study, of one fold and seed each, with 95 % intervals; "
+        + (
+            "of single parts, as together they cannot be tested: each has learnt from others' "
+            "test items."
+            if len(content["parts"]) > 1
+            else "not of this part alone."
+        )
     )
     yield ""
     yield "| score | test | dev |"
@@ -163,6 +172,8 @@ def _interval(row: dict[str, Any]) -> str:
         for value in (row["mean"], row["low"], row["high"])
     )
     unit = " %" if share else ""
+    if row["score"] == "ece":  # resamples are less calibrated than the items: no interval of it
+        return mean
     return f"{mean}{unit} ({low} to {high})"
 
 
@@ -172,7 +183,7 @@ def _limits(content: dict[str, Any]) -> Iterator[str]:
     for name, known in content["known"].items():
         facts = []
         if known.get("rates"):
-            facts.append("recorded at " + _range(known["rates"], "Hz"))
+            facts.append("recorded at " + _range(known["rates"], "Hz", "g"))
         if known.get("seconds"):
             facts.append("which last " + _range(known["seconds"], "s"))
         if facts:
@@ -184,8 +195,8 @@ def _limits(content: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _range(ends: tuple[float, float] | list[float], unit: str) -> str:
-    low, high = (f"{end:.4g}" for end in ends)
+def _range(ends: tuple[float, float] | list[float], unit: str, form: str = ".4g") -> str:
+    low, high = (f"{end:{form}}" for end in ends)
     return f"{low} {unit}".strip() if low == high else f"{low} to {high} {unit}".strip()
 
 

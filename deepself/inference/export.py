@@ -73,6 +73,9 @@ def named_system(study: Study, kind: Kind, name: str) -> System:
     """A model or fusion by its name."""
     of = study.models if kind == "model" else study.fusions
     if name not in of:
+        if name in study.models or name in study.fusions:
+            other = "fusion" if kind == "model" else "model"
+            raise UserError(f"--{kind}: {name} is a {other}: --{other} {name}")
         raise UserError(f"--{kind}: unknown {kind} {name!r}{nearest(name, list(of))}")
     return System(name, kind)
 

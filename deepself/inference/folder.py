@@ -117,9 +117,10 @@ def _read(path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: is larger than any bundle's; {_again(path.parent)}")
         raw = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
-        raise UserError(
-            f"{path.parent}: no bundle (it has no {SPECIFICATION}); deepself export makes one"
-        ) from None
+        folder, lacks = path.parent, f"it has no {SPECIFICATION}"
+        if not folder.is_dir():
+            lacks = "it is no folder" if folder.exists() else "no such folder"
+        raise UserError(f"{folder}: no bundle ({lacks}); deepself export makes one") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError, OverflowError):

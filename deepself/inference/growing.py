@@ -40,9 +40,14 @@ class Growing:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self.part = path, path.with_name(f"{path.name}.part")
 
-    def end(self, interrupted: bool, done: str) -> None:
-        """Give the file its name; what was interrupted keeps that of a part, and is said."""
-        if interrupted:
+    def end(self, interrupted: bool, done: str, rows: int) -> None:
+        """Give the file its name; what was interrupted keeps that of a part, and is said.
+
+        A table without rows takes the place of none that is there, and is not kept.
+        """
+        if rows == 0:
+            self.part.unlink()
+        elif interrupted:
             print(f"what was {done} so far is in {self.part}", file=sys.stderr)
         else:
             os.replace(self.part, self._path)

@@ -11,7 +11,7 @@ from deepself.dataset.manifest import is_number
 from deepself.dataset.suffixes import SUFFIXES, records
 from deepself.errors import UserError
 from deepself.store.files import read_table
-from deepself.study.dataset import AnyModality
+from deepself.study.dataset import AnyModality, SensorModality
 
 MANIFEST = "manifest.csv"
 
@@ -67,6 +67,9 @@ def find_items(
         if table.is_file() and is_manifest(table, modalities):
             class_of = {label: name for name, labels in merge.items() for label in labels}
             return _rows(table, modalities, class_of)
+    tables = [path for path in given if path.is_file() and is_manifest(path, modalities)]
+    if tables:
+        raise UserError(f"{tables[0]}: a manifest is given alone, without other recordings")
     if len(modalities) > 1:
         columns = ", ".join(m.column or name for name, m in modalities.items())
         raise UserError(
@@ -81,6 +84,8 @@ def is_manifest(path: Path, modalities: Mapping[str, AnyModality]) -> bool:
     """Whether a file is a table that names files, rather than a recording of a sensor."""
     if path.suffix.lower() not in (".csv", ".tsv"):
         return False
+    if not any(isinstance(m, SensorModality) for m in modalities.values()):
+        return True  # sound and pictures are not kept in tables
     head = first_rows(path)
     if path.name == MANIFEST:
         return bool(head)

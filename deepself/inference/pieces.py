@@ -29,7 +29,8 @@ class Window:
     ----------
     seconds, hop
         Length of each, and from the start of one to that of the next. What is left at the end is
-        covered by one more that ends with the recording; one that is shorter than a window is one.
+        covered by one more that ends with the recording, unless it is less than a hundredth of a
+        window; a recording that is shorter than a window is one.
     most
         So many a recording may have: each takes time.
     """
@@ -47,7 +48,8 @@ class Window:
     def starts(self, seconds: float) -> list[float]:
         """Where windows of a recording of some length begin, in seconds."""
         slack = 1e-6 * self.seconds
-        if seconds <= self.seconds + slack:
+        rest = 0.01 * self.seconds
+        if seconds <= self.seconds + rest:
             return [0.0]
         windows = (seconds - self.seconds + slack) / self.hop + 1
         if windows > self.most:  # it may be infinite
@@ -55,7 +57,7 @@ class Window:
         count = int(windows)
         starts = [number * self.hop for number in range(count)]
         last = seconds - self.seconds
-        if last - starts[-1] > slack:
+        if last - starts[-1] > rest:
             starts.append(last)
         return starts
 
@@ -97,10 +99,17 @@ def pieces(
             for name, track in tracks.items():
                 made[name], own = openers[name].suited(track.cut(start, end))
                 notes += own
+                if _is_still(made[name]):
+                    notes.append(f"{name} never changes" if len(tracks) > 1 else "never changes")
             yield Piece(made, start, end, tuple(dict.fromkeys(notes)))
     finally:
         for track in tracks.values():
             track.close()
+
+
+def _is_still(recording: Recording) -> bool:
+    """Whether it is silent, which as a whole recording would be an error."""
+    return bool((recording.values == recording.values[:, :1]).all())
 
 
 @dataclass(frozen=True)

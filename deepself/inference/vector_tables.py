@@ -257,17 +257,18 @@ class VectorTable(AbstractContextManager):
 
     def __init__(self, path: Path, form: Form):
         check_output(path, FORMATS)
-        self._file = Growing(path)
+        self._file, self._rows = Growing(path), 0
         self._table = FORMATS[path.suffix.lower()](self._file.part, form)
 
     def write(self, rows: Rows) -> None:
         """Add rows."""
+        self._rows += len(rows.values)
         self._table.write(rows)
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         """Give the file its name; what was interrupted keeps the name of a part."""
         self._table.close()
-        self._file.end(kind is not None, "made")
+        self._file.end(kind is not None, "made", self._rows)
 
 
 def _texts(form: Form, rows: Rows) -> Iterator[tuple[list[str], list[str]]]:

@@ -202,11 +202,12 @@ def test_an_interrupted_table_is_a_part(here, extract, monkeypatch, capsys):
             ["recordings/files", *NET],
             "--modality: there are files of kind audio and image and sens",
         ),
-        (["recordings/files/low-0.csv", *NET], "--sample-rate: say at how many Hz the sensors'"),
+        (["recordings/files/low-0.csv", *NET], "recordings/files/low-0.csv: is no manifest"),
         (["recordings/files/low-0.png", *NET, "--windows", "1"], "--windows: is of signals"),
         ([WAV, "--bundle", "recordings"], "recordings: no bundle"),
         ([WAV, "--bundle", "recordings", "--layer", "x"], "--layer: belongs to --network"),
         ([WAV, "--layer", "x"], "--layer: belongs to --network or --bundle"),
+        ([WAV], f"{WAV}: is no study; files need --network or --bundle"),
         ([WAV, WAV], "give one study; or files with --network or --bundle"),
     ],
 )

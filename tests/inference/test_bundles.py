@@ -128,10 +128,18 @@ def test_the_card_says_what_it_is_worth(many):
         assert said in card, said
 
 
+def test_the_card_of_one_part_says_which(many):
+    card = (many.export("model", "svm", "--fold", "2", "--seed", "0") / "README.md").read_text()
+    assert "It is the one of fold 2, seed 0." in card
+    assert "with 95 % intervals; not of this part alone." in card
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--model", "smv"], "--model: unknown model 'smv', did you mean svm?"),
+        (["--model", "mean"], "--model: mean is a fusion: --fusion mean"),
+        (["--fusion", "svm"], "--fusion: svm is a model: --model svm"),
         (["--fusion", "men"], "--fusion: unknown fusion 'men', did you mean mean?"),
         (["--model", "svm", "--fold", "7"], "--fold: svm has no fold 7; it has 1, 2, 3"),
         (["--model", "svm", "--seed", "7"], "--seed: svm has no seed 7; it has 0, 1"),

@@ -34,6 +34,12 @@ def test_silence_is_a_window_like_any_other(bundle, tmp_path):
     assert all(np.isfinite(one.probability) for one in found)
     same = bundle.predict_windows(signal, RATE, seconds=SECONDS)
     assert [one.label for one in same] == [one.label for one in found]
+    assert [one.notes for one in found if one.notes] == [("never changes",)] * 2
+
+
+def test_a_rest_of_less_than_a_hundredth_gets_no_window(bundle):
+    for seconds, windows in ((2.002, 8), (2.02, 9), (SECONDS + 0.002, 1)):
+        assert len(bundle.predict_windows(tone(seconds)[0], RATE, seconds=SECONDS)) == windows
 
 
 @pytest.mark.parametrize("suffix", ["wav", "ogg", "aiff"])

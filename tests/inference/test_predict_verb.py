@@ -140,6 +140,10 @@ def test_a_fold_answers_for_its_own_test_recordings(many, fused, capsys):
         (["{sound}", "{wav}", "--unsure", "3"], "unsure: a probability from 0 to 1, not 3"),
         (["{fused}", "{wav}"], "give a manifest"),
         (["{sound}", "{table}"], "no column 'audio' (has id, sound)"),
+        (["{sound}", "{list}"], "files.csv: no column 'audio' (has file;label)"),
+        (["{sound}", "{wav}", "{list}"], "files.csv: a manifest is given alone"),
+        (["nowhere", "{wav}"], "nowhere: no bundle (no such folder)"),
+        (["{wav}", "{wav}"], "new.wav: no bundle (it is no folder)"),
         (["{sound}", "{wav}", "--sample-rate", "0"], "sample_rate must be more than 0"),
     ],
 )
@@ -147,17 +151,31 @@ def test_wrong_calls_are_one_line(sound, fused, tmp_path, capsys, arguments, sai
     (tmp_path / "empty").mkdir()
     soundfile.write(tmp_path / "new.wav", tone().T, RATE)
     (tmp_path / "manifest.csv").write_text("id,sound\n1,new.wav\n")
+    (tmp_path / "files.csv").write_text("file;label\nnew.wav;low\n")
     places = {
+        "list": tmp_path / "files.csv",
         "sound": sound,
         "fused": fused,
         "empty": tmp_path / "empty",
         "wav": tmp_path / "new.wav",
         "table": tmp_path / "manifest.csv",
     }
-    status, _, err = predict(capsys, *(one.format(**places) for one in arguments))
+    status, out, err = predict(capsys, *(one.format(**places) for one in arguments))
     assert status == 1
     assert said in err
+    assert out == ""
     assert "Traceback" not in err
+
+
+def test_a_table_stays_as_it_was_where_nothing_could_be_predicted(sound, tmp_path, capsys):
+    table, missing = tmp_path / "a.csv", tmp_path / "missing.wav"
+    table.write_text("what was there")
+    (tmp_path / "m.csv").write_text("id,audio\nx2,missing.wav\n")
+    status, out, err = predict(capsys, sound, tmp_path / "m.csv", "--output", table)
+    assert (status, out) == (1, "0 of 1 recordings: no table\n")
+    assert f"x2 ({missing}): no such file" in err
+    assert table.read_text() == "what was there"
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_an_interrupted_table_keeps_what_was_written(sound, tmp_path, capsys, monkeypatch):

@@ -57,9 +57,9 @@ def test_esc10_with_the_frozen_audioset_network(tmp_path):
     assert mean_test_uar("esc10", tmp_path) >= 0.985
 
 
-def test_bonn_with_the_wave_network(tmp_path):
-    study_of("bonn", tmp_path, "wave_cnn")
-    assert mean_test_uar("bonn", tmp_path) >= 0.95
+def test_bonn_with_the_log_mel_network(tmp_path):
+    study_of("bonn", tmp_path, "log_mel_cnn")
+    assert mean_test_uar("bonn", tmp_path) >= 0.98
 
 
 def test_esc10_seen_as_pictures_by_a_network_of_photographs(tmp_path):

@@ -127,4 +127,9 @@ def _by_ffmpeg(content: bytes) -> tuple[np.ndarray, float]:
         frames += to_float.resample(None)
         if not frames:
             raise ReadError("holds no samples")
-        return np.concatenate([f.to_ndarray() for f in frames], axis=1), float(frames[0].rate)
+        signal, rate = np.concatenate([f.to_ndarray() for f in frames], axis=1), frames[0].rate
+        # The last frame is filled up; the stream says how much of it counts.
+        lasts = round((stream.duration or 0) * (stream.time_base or 0) * rate)
+        if 0 < signal.shape[1] - lasts < frames[-1].samples:
+            signal = signal[:, :lasts]
+        return signal, float(rate)
