@@ -15,12 +15,12 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments, said",
+    ("arguments", "said"),
     [
         (["predct"], "deepself: error: unknown verb 'predct', did you mean predict?"),
         (
-            ["predict", "a", "b", "--ouput", "x.csv"],
-            "deepself predict: error: unrecognized arguments: --ouput x.csv, did you mean --output?",
+            ["predict", "a", "b", "--ouput", "x"],
+            "deepself predict: error: unrecognized arguments: --ouput x, did you mean --output?",
         ),
     ],
 )
