@@ -4,8 +4,6 @@ import argparse
 import re
 import signal
 import sys
-from collections.abc import Iterable
-from difflib import get_close_matches
 from importlib import import_module
 from keyword import iskeyword
 
@@ -72,18 +70,19 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     chosen = arguments[0] if arguments else ""
     parser, own = _parser(chosen)
     if chosen and not chosen.startswith("-") and chosen not in VERBS:
-        parser.error(f"unknown verb {chosen!r}{_meant(chosen, VERBS)}")
+        parser.error(f"unknown verb {chosen!r}{_hint(chosen, list(VERBS))}")
     args, unknown = parser.parse_known_args(arguments)
     if unknown:
         options = re.findall(r"--[\w-]+", own.format_help())
-        hint = _meant(unknown[0].split("=")[0], options)
+        hint = _hint(unknown[0].split("=")[0], sorted(set(options)))
         own.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     return args
 
 
-def _meant(word: str, known: Iterable[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f", did you mean {near[0]}?" if near else ""
+def _hint(word: str, known: list[str]) -> str:
+    from deepself.study.explain import nearest  # it takes a while, which only an error may
+
+    return nearest(word, known)
 
 
 def _parser(chosen: str) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:

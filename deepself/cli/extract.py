@@ -64,7 +64,7 @@ def _extract_feature(args: argparse.Namespace) -> None:
     if (args.feature is None) == (args.output is None):
         raise UserError("give --feature or --output, to say which feature of the study to make")
     args.study = args.paths[0]
-    if not str(args.study).lower().endswith((".yaml", ".yml")):
+    if _is_recording(Path(args.study)):
         raise UserError(f"{args.study}: is no study; files need --network or --bundle")
     study, layout = open_study(args)
     name, shard = args.feature, None
@@ -82,6 +82,12 @@ def _extract_feature(args: argparse.Namespace) -> None:
     else:
         path = extract_shard(study, layout, name, shard, args.threads)
     print(f"{name}: {path}")
+
+
+def _is_recording(path: Path) -> bool:
+    from deepself.dataset.suffixes import SUFFIXES
+
+    return path.is_dir() or any(path.suffix.lower() in own for own in SUFFIXES.values())
 
 
 def _bring_weights(study: Study, layout: Layout, name: str) -> None:

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
     bundle = Bundle(args.bundle, args.device)
     items = find_items(args.recordings, bundle.spec.modalities, bundle.spec.merge)
     asked = Asked(
-        None if args.fold is None else [args.fold],
+        args.fold,
         args.calibrated,
         args.unsure,
         None if args.windows is None else bundle.window(seconds, args.hop),
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
         problems, scored = _predict(bundle, items, asked, args.threads, output, labelled)
     if args.output is not None:
         done = f"{len(items) - len(problems)} of {len(items)} recordings"
-        print(f"{args.output}: {done}" if len(problems) < len(items) else f"{done}: no table")
+        print(f"{args.output}: {done}" if output.rows else f"{done}: no table")
     if labelled and asked.window is None:
         _score(bundle, scored)
     if problems:

@@ -160,7 +160,8 @@ def _check_changing(modality: SignalModality, values: np.ndarray, decoded: Decod
     if not still.any():
         return
     if len(decoded.values) == 1:
-        what = f"never changes: all samples are {values[0, 0] + 0.0:g}; leave it out"
+        value = values[0, 0] + 0.0  # no -0
+        what = f"never changes: all samples are {value:g}; leave it out"
     elif len(values) == 1 and modality.channels in ("mix", "average"):
         what = "has a mean of all channels that never changes; choose some by channels"
     else:

@@ -1,6 +1,5 @@
 """What a bundle is asked, and what it answers."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deepself.dataset.readers import ReadError
@@ -50,8 +49,8 @@ class Asked:
 
     Attributes
     ----------
-    folds
-        Folds whose parts answer; None for all.
+    fold
+        The fold whose parts answer; None for all.
     calibrated
         Whether probabilities are brought to what they were worth on dev.
     unsure
@@ -62,7 +61,7 @@ class Asked:
         Of arrays, and of sensors' files that name none, in Hz.
     """
 
-    folds: Sequence[str] | None = None
+    fold: str | None = None
     calibrated: bool = False
     unsure: float | None = None
     window: Window | None = None

@@ -22,7 +22,7 @@ from deepself.inference.fitting import fitting_weights
 from deepself.inference.folder import SPECIFICATION, read_specification
 from deepself.inference.learnt import FILE as LEARNT
 from deepself.inference.learnt import Learnt, identified
-from deepself.inference.opening import Opener, Source, as_sources
+from deepself.inference.opening import Opener, Source, as_sources, require_rate
 from deepself.inference.pieces import Window, pieces
 from deepself.inference.running import Items, LoadedRun
 from deepself.inference.spec import BundleSpec
@@ -126,7 +126,7 @@ class Bundle:
         UserError
             The recording cannot be read, or the model cannot take it.
         """
-        asked = Asked(None if fold is None else [fold], calibrated, unsure, None, sample_rate)
+        asked = Asked(fold, calibrated, unsure, None, sample_rate)
         (found,) = self._one(source, asked)
         return found
 
@@ -158,7 +158,7 @@ class Bundle:
             The recording cannot be read, is no signal, or the model cannot take it.
         """
         window = self.window(seconds, hop)
-        asked = Asked(None if fold is None else [fold], calibrated, unsure, window, sample_rate)
+        asked = Asked(fold, calibrated, unsure, window, sample_rate)
         return self._one(source, asked)
 
     def window(self, seconds: float | None = None, hop: float | None = None) -> Window:
@@ -353,20 +353,17 @@ class Bundle:
             There is no such fold, or a number is out of its range.
         """
         self._answering(asked)
-        if asked.sample_rate is not None and not 0 < asked.sample_rate < math.inf:
-            raise UserError(f"sample_rate must be more than 0 Hz, not {asked.sample_rate:g}")
+        try:
+            require_rate(asked.sample_rate)
+        except ReadError as error:
+            raise UserError(str(error)) from None
 
     def _answering(self, asked: Asked) -> list[Combining]:
         """The parts that are asked."""
         if asked.unsure is not None and not 0 <= asked.unsure <= 1:
             raise UserError(f"unsure: a probability from 0 to 1, not {asked.unsure:g}")
-        if asked.folds is None:
-            return self._parts
-        for fold in map(str, asked.folds):
-            if fold not in self.spec.folds:
-                known = ", ".join(self.spec.folds)
-                raise UserError(f"fold: the bundle has no fold {fold!r}; it has {known}")
-        return [part for part in self._parts if part.fold in map(str, asked.folds)]
+        fold = self.spec.known_fold(asked.fold)
+        return [part for part in self._parts if fold in (None, part.fold)]
 
     def _chain(self) -> Chain:
         spec = self.spec

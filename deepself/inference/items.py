@@ -67,9 +67,9 @@ def find_items(
         if table.is_file() and is_manifest(table, modalities):
             class_of = {label: name for name, labels in merge.items() for label in labels}
             return _rows(table, modalities, class_of)
-    tables = [path for path in given if path.is_file() and is_manifest(path, modalities)]
-    if tables:
-        raise UserError(f"{tables[0]}: a manifest is given alone, without other recordings")
+    for path in given if len(given) > 1 else ():
+        if path.is_file() and is_manifest(path, modalities):
+            raise UserError(f"{path}: a manifest is given alone, without other recordings")
     if len(modalities) > 1:
         columns = ", ".join(m.column or name for name, m in modalities.items())
         raise UserError(

@@ -121,8 +121,7 @@ class Opener:
             sample_rate = sample_rate if source.sample_rate is None else source.sample_rate
             name = name if source.name is None else source.name
             source = source.source
-        if sample_rate is not None and not _is_rate(sample_rate):
-            raise ReadError(f"sample_rate must be more than 0 Hz, not {sample_rate!r:.40}")
+        require_rate(sample_rate)
         modality = self._modality
         if isinstance(modality, SensorModality) and sample_rate is not None:
             # Where the file names none, this is what is said of it.
@@ -260,11 +259,20 @@ class Opener:
         return []
 
 
-def _is_rate(value: Any) -> bool:
+def require_rate(value: Any) -> None:
+    """Refuse what is no rate in Hz; None, for one that is not said, is fine.
+
+    Raises
+    ------
+    ReadError
+        It is not.
+    """
     try:
-        return bool(np.isfinite(value) and value > 0)
+        right = value is None or bool(np.isfinite(value) and value > 0)
     except (TypeError, ValueError):  # no number, or several
-        return False
+        right = False
+    if not right:
+        raise ReadError(f"sample_rate must be more than 0 Hz, not {value!r:.40}")
 
 
 def _as_sound(signal: np.ndarray) -> np.ndarray:

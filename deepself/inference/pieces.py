@@ -99,7 +99,7 @@ def pieces(
             for name, track in tracks.items():
                 made[name], own = openers[name].suited(track.cut(start, end))
                 notes += own
-                if _is_still(made[name]):
+                if _is_still(modalities[name], made[name]):
                     notes.append(f"{name} never changes" if len(tracks) > 1 else "never changes")
             yield Piece(made, start, end, tuple(dict.fromkeys(notes)))
     finally:
@@ -107,8 +107,10 @@ def pieces(
             track.close()
 
 
-def _is_still(recording: Recording) -> bool:
-    """Whether it is silent, which as a whole recording would be an error."""
+def _is_still(modality: AnyModality, recording: Recording) -> bool:
+    """Whether it is silent, where a whole recording must not be."""
+    if not isinstance(modality, SignalModality) or modality.constant == "keep":
+        return False
     return bool((recording.values == recording.values[:, :1]).all())
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from deepself.errors import UserError
 from deepself.study.base import Strict
 from deepself.study.dataset import AnyModality
 from deepself.study.features import AnyFeature, Embedding, Window
@@ -257,3 +258,15 @@ class BundleSpec(Strict):
     def folds(self) -> list[str]:
         """Folds of its parts."""
         return list(dict.fromkeys(part.fold for part in self.parts))
+
+    def known_fold(self, fold: object) -> str | None:
+        """A fold of the bundle's, which 1 names as well as "1"; None for all of them.
+
+        Raises
+        ------
+        UserError
+            There is no such fold.
+        """
+        if fold is None or str(fold) in self.folds:
+            return None if fold is None else str(fold)
+        raise UserError(f"fold: the bundle has no fold {fold!r}; it has {', '.join(self.folds)}")

@@ -135,6 +135,11 @@ class Output(AbstractContextManager):
     columns
         Names of the columns.
 
+    Attributes
+    ----------
+    rows
+        Written so far.
+
     Raises
     ------
     UserError
@@ -144,7 +149,7 @@ class Output(AbstractContextManager):
     def __init__(self, path: Path | None, columns: list[str]):
         self._growing: Growing | None = None
         self._file: TextIO | None = None
-        self._rows = 0
+        self.rows = 0
         if path is None:
             self._table: Table = _Csv(sys.stdout, columns)
             return
@@ -159,7 +164,7 @@ class Output(AbstractContextManager):
 
     def write(self, row: Row) -> None:
         """Add a row."""
-        self._rows += 1
+        self.rows += 1
         self._table.write(row)
 
     def __exit__(self, kind: type | None, *_: object) -> None:
@@ -168,7 +173,7 @@ class Output(AbstractContextManager):
         if self._file is not None:
             self._file.close()
         if self._growing is not None:
-            self._growing.end(kind is not None, "predicted", self._rows)
+            self._growing.end(kind is not None, "predicted", self.rows)
 
 
 def _text(value: Any) -> Any:

@@ -267,9 +267,8 @@ def asked(bundle: Bundle, parameters: Mapping[str, Any]) -> Asked:
         window = replace(window, most=MOST)
     elif "seconds" in found or "hop" in found:
         raise UserError("params: seconds and hop belong to windows: true")
-    fold = found.get("fold")
     return Asked(
-        None if fold is None else [fold],
+        found.get("fold"),
         found.get("calibrated", False),
         found.get("unsure"),
         window,

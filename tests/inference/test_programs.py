@@ -53,7 +53,7 @@ class Prepared:
         return [batch.items if one.windowed else batch.items[0] for batch in made]
 
     def wanted(self, fold, calibrated=False):
-        asked = Asked(None if fold is None else [fold], calibrated)
+        asked = Asked(fold, calibrated)
         return self.bundle.of_features(self.features, asked)
 
 
@@ -163,7 +163,7 @@ def test_a_recording_is_predicted_as_by_the_bundle(small):
     found, _ = program(torch.from_numpy(wave[None]))
     sources = {name: own.values for name, own in small.recordings[1].items()}
     sources["sensor"] = sources["sensor"][::-1]  # the study swaps its channels
-    wanted = Asked(["log_mel_cnn"])
+    wanted = Asked("log_mel_cnn")
     answers = [next(iter(Bundle(small.folder, "cpu").stream([("x", _as_given(sources))], wanted)))]
     assert one.described()["shape"] == ["batch", 1, 500]
     assert not answers[0].problem

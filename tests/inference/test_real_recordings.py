@@ -152,7 +152,7 @@ def test_predictions_are_those_of_the_study(real):
     for fold in real.folds:
         wanted = real.test_predictions("model", "network", fold)
         pairs = zip(wanted.ids, real.files(wanted.ids), strict=True)
-        found = probabilities(bundle.stream(pairs, Asked(folds=[fold])))
+        found = probabilities(bundle.stream(pairs, Asked(fold=fold)))
         np.testing.assert_allclose(found, wanted.probabilities, rtol=0, atol=1e-5)
 
 

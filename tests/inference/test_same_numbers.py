@@ -20,7 +20,7 @@ def assert_same(finished, kind, name, *options, seed=0):
             {m: files[m] for m in bundle.spec.modalities} for files in finished.files(wanted.ids)
         ]
         pairs = zip(wanted.ids, sources, strict=True)
-        found = probabilities(bundle.stream(pairs, Asked(folds=[fold])))
+        found = probabilities(bundle.stream(pairs, Asked(fold=fold)))
         np.testing.assert_allclose(found, wanted.probabilities, rtol=0, atol=1e-5)
 
 
@@ -44,7 +44,7 @@ def test_all_folds_and_seeds_answer_by_their_mean(many):
     assert len(bundle.spec.parts) == 6
     files = many.files(["low-0", "noise-3"])
     pairs = [(str(number), one["audio"]) for number, one in enumerate(files)]
-    each = [probabilities(bundle.stream(pairs, Asked(folds=[fold]))) for fold in many.folds]
+    each = [probabilities(bundle.stream(pairs, Asked(fold=fold))) for fold in many.folds]
     together = probabilities(bundle.stream(pairs))
     np.testing.assert_allclose(together, np.mean(each, axis=0), atol=1e-12)
     assert np.abs(each[0] - each[1]).max() > 1e-3

@@ -192,10 +192,8 @@ def _completeness(found: list[Attributed]) -> Completeness | None:
 
 
 def _parts(bundle: Bundle, fold: str | None) -> list[Part]:
-    if fold is not None and fold not in bundle.spec.folds:
-        known = ", ".join(bundle.spec.folds)
-        raise UserError(f"fold: the bundle has no fold {fold!r}; it has {known}")
-    return [part for part in bundle.spec.parts if fold is None or part.fold == fold]
+    fold = bundle.spec.known_fold(fold)
+    return [part for part in bundle.spec.parts if fold in (None, part.fold)]
 
 
 def _require_class(bundle: Bundle, target: str | None) -> None:

@@ -75,9 +75,7 @@ class Program(nn.Module):
     ):
         super().__init__()
         spec = bundle.spec
-        if fold is not None and fold not in spec.folds:
-            known = ", ".join(spec.folds)
-            raise UserError(f"fold: the bundle has no fold {fold!r}; it has {known}")
+        fold = spec.known_fold(fold)
         parts = [part for part in spec.parts if fold in (None, part.fold)]
         # Of a model, a part has one run; of a fusion, all that it names.
         names = [list(part.candidates.values()) for part in parts]

@@ -169,7 +169,7 @@ def _from_bundle(
     """
     inputs, features = examples.batch(max(BATCHES), 1)
     ours, _ = program(*inputs)
-    theirs = bundle.of_features(features, Asked(None if fold is None else [fold], calibrated))
+    theirs = bundle.of_features(features, Asked(fold, calibrated))
     far = float(np.abs(ours.numpy() - theirs).max())
     if not far <= SAME and not _rounded(bundle, program):
         raise UserError(
