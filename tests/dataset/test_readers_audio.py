@@ -11,6 +11,7 @@ import soundfile
 
 from deepself.dataset.readers import ReadError, read
 from deepself.study.dataset import AudioModality
+from tests.dataset.encoding import encoded
 
 TIME = np.arange(4000) / 8000
 STEREO = 0.5 * np.stack([np.sin(2 * np.pi * 440 * TIME), 0.3 * np.cos(2 * np.pi * 300 * TIME)])
@@ -25,24 +26,6 @@ def read_audio(content, name="x", channels="keep"):
 def written(samples, form, subtype=None, rate=8000):
     content = io.BytesIO()
     soundfile.write(content, samples.T, rate, format=form, subtype=subtype)
-    return content.getvalue()
-
-
-def encoded(samples, form, codec, sample_format, rate=8000):
-    """Encode by FFmpeg."""
-    content = io.BytesIO()
-    with av.open(content, "w", format=form) as container:
-        layout = "mono" if len(samples) == 1 else "stereo"
-        stream = container.add_stream(codec, rate=rate, layout=layout)
-        stream.bit_rate = 64000
-        whole = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples, np.float32), format="fltp", layout=layout
-        )
-        whole.sample_rate = rate
-        whole.pts = 0
-        resampler = av.AudioResampler(sample_format, layout, rate, stream.frame_size or None)
-        for frame in [*resampler.resample(whole), *resampler.resample(None), None]:
-            container.mux(stream.encode(frame))
     return content.getvalue()
 
 

@@ -19,22 +19,15 @@ from deepself.inference.fitting import fitting_weights
 from deepself.networks import build
 from deepself.store.files import atomic_path
 from deepself.study.dataset import AudioModality, SensorModality
+from tests.dataset.encoding import encoded
 
 AUDIO = AudioModality(kind="audio", sample_rate=16000)
 SENSOR = SensorModality(kind="sensor", sample_rate=100)
-
-
-def encoded(signal, container):
-    """By FFmpeg, as AAC."""
-    av = pytest.importorskip("av", reason="PyAV is not installed")
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as out:
-        stream = out.add_stream("aac", rate=16000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(signal[None], format="fltp", layout="mono")
-        frame.sample_rate = 16000
-        for packet in (*stream.encode(frame), *stream.encode(None)):
-            out.mux(packet)
-    return file.getvalue()
+CODED = {
+    "a.m4a": ("ipod", "aac", "fltp"),
+    "a.mka": ("matroska", "aac", "fltp"),
+    "a.caf": ("caf", "alac", "s16p"),  # libsndfile knows the form, and not this code in it
+}
 
 
 def packed(name):
@@ -43,8 +36,8 @@ def packed(name):
     match name:
         case "a.flac" | "a.mp3":
             soundfile.write(file, silence, 16000, format=name[2:].upper())
-        case "a.m4a" | "a.mka":
-            file.write(encoded(silence, {"a.m4a": "ipod", "a.mka": "matroska"}[name]))
+        case "a.m4a" | "a.mka" | "a.caf":
+            file.write(encoded(silence[None], *CODED[name], 16000))
         case "a.npz":
             np.savez_compressed(file, x=silence)
         case "a.mat":
@@ -55,7 +48,7 @@ def packed(name):
     return file.getvalue()
 
 
-SOUNDS = ["a.flac", "a.mp3", "a.m4a", "a.mka"]
+SOUNDS = ["a.flac", "a.mp3", *CODED]
 
 
 @pytest.mark.parametrize("name", [*SOUNDS, "a.npz", "a.mat", "a.h5"])
@@ -63,7 +56,7 @@ def test_content_that_would_fill_the_memory_is_refused_unread(name, monkeypatch)
     modality, content = AUDIO if name in SOUNDS else SENSOR, packed(name)
     unpacking.require_room(modality, name, content)
     monkeypatch.setattr(unpacking, "ITEM", 9000)
-    coded = name in ("a.mp3", "a.m4a", "a.mka")  # in whole frames, after what coding needs first
+    coded = name == "a.mp3" or name in CODED  # in whole frames, after what coding needs first
     said = r"holds 1[0-2],\d\d\d numbers" if coded else r"holds 10,\d\d\d numbers"
     with pytest.raises(ReadError, match=f"{said} once it is unpacked"):
         unpacking.require_room(modality, name, content)

@@ -1,7 +1,10 @@
 """Sound files: by libsndfile, and by FFmpeg what that does not know."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,9 @@ from deepself.dataset.readers.decoding import ALONE, decoding, extra
 from deepself.dataset.readers.selection import select
 from deepself.dataset.readers.truncation import is_cut
 from deepself.study.dataset import AudioModality
+
+if TYPE_CHECKING:
+    import soundfile
 
 COMPRESSED = (
     *(".3gp", ".aac", ".ac3", ".amr", ".ape", ".asf", ".m4a"),
@@ -69,6 +75,13 @@ class _Content(io.BytesIO):
 
 
 def _by_libsndfile(content: bytes) -> tuple[np.ndarray, float]:
+    with _opened(content) as file:
+        signal = file.read(dtype="float32", always_2d=True)
+        return signal.T, float(file.samplerate)
+
+
+@contextmanager
+def _opened(content: bytes) -> "Iterator[soundfile.SoundFile]":
     import soundfile
 
     # The MP3 decoder writes to the standard error by itself.
@@ -76,8 +89,7 @@ def _by_libsndfile(content: bytes) -> tuple[np.ndarray, float]:
     with decoding("audio", chatter=not known):
         try:
             with soundfile.SoundFile(_Content(content)) as file:
-                signal = file.read(dtype="float32", always_2d=True)
-                return signal.T, float(file.samplerate)
+                yield file
         except soundfile.LibsndfileError as error:
             if error.code == UNSUPPORTED_ENCODING:
                 raise _UnknownEncodingError from None
@@ -88,16 +100,14 @@ def _by_libsndfile(content: bytes) -> tuple[np.ndarray, float]:
 
 def count_samples(path: Path, content: bytes) -> int:
     """Samples of all channels, as a sound file's headers say; 0 where that is not known."""
-    import soundfile
-
     try:
         if _is_for_ffmpeg(path, content):
             return _count_by_ffmpeg(content)
-        with (
-            decoding("audio", chatter=not content.startswith(STREAMED)),
-            soundfile.SoundFile(_Content(content)) as file,
-        ):
-            return int(file.frames) * int(file.channels)
+        try:
+            with _opened(content) as file:
+                return int(file.frames) * int(file.channels)
+        except _UnknownEncodingError:
+            return _count_by_ffmpeg(content)
     except ReadError:
         return 0  # whoever decodes it says what is wrong
 
